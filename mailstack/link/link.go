@@ -1,0 +1,93 @@
+// Package link is the road between the gateway and a cell: TLS 1.3 with client certificates, one yamux session on it,
+// and on each stream a JSON header that says which protocol follows.
+//
+// The gateway dials the cell. Both sides open streams: the gateway for sessions of agents and for mail that arrives,
+// the cell for mail it sends on to other cells.
+package link
+
+import "time"
+
+// ALPN is the application protocol of the link in the TLS handshake (RFC 7301).
+const ALPN = "messagerie-link/1"
+
+// Identities, carried as the one URI name of a certificate.
+const (
+	GatewayURI  = "spiffe://messagerie/gateway"
+	OperatorURI = "spiffe://messagerie/operator"
+)
+
+// CellURI is the identity of a ministry's cell.
+func CellURI(ministry string) string { return "spiffe://messagerie/cell/" + ministry }
+
+// Protocols of a stream.
+const (
+	ProtocolAuth       = "auth"       // gateway to cell: one AuthRequest, one AuthResponse
+	ProtocolIMAP       = "imap"       // gateway to cell: an authenticated IMAP session, opened by a PREAUTH greeting
+	ProtocolSubmission = "submission" // gateway to cell: an authenticated SMTP session
+	ProtocolLMTP       = "lmtp"       // gateway to cell: deliveries
+	ProtocolDirectory  = "directory"  // gateway to cell: DirectoryUpdates, from the cell, for ever
+	ProtocolRelay      = "relay"      // cell to gateway: LMTP for recipients of other cells
+)
+
+// HeaderTimeout bounds the time from a stream's opening to the end of its header.
+const HeaderTimeout = 10 * time.Second
+
+// Header opens every stream.
+type Header struct {
+	Protocol   string `json:"protocol"`
+	RemoteAddr string `json:"remoteAddr,omitempty"` // the agent's ip:port
+	TLSVersion string `json:"tlsVersion,omitempty"` // of the agent's connection: "1.2", "1.3" or "" for none
+	User       string `json:"user,omitempty"`       // imap, submission: login address proven by an "auth"
+	Ticket     string `json:"ticket,omitempty"`     // imap, submission: what that "auth" returned
+}
+
+// Services an agent can authenticate for.
+const (
+	ServiceIMAP       = "IMAP"
+	ServiceSubmission = "Submission"
+)
+
+// MechanismPlain is the only SASL mechanism of the link so far (RFC 4616).
+const MechanismPlain = "PLAIN"
+
+// AuthRequest asks the cell that owns User for a verdict.
+type AuthRequest struct {
+	Service    string `json:"service"`
+	Mechanism  string `json:"mechanism"`
+	User       string `json:"user"`
+	Password   string `json:"password"`
+	RemoteAddr string `json:"remoteAddr"`
+	TLSVersion string `json:"tlsVersion"`
+}
+
+// Codes of a refused AuthResponse, named after the IMAP response codes (RFC 5530).
+const (
+	CodeAuthenticationFailed = "AUTHENTICATIONFAILED"
+	CodeUnavailable          = "UNAVAILABLE"
+	CodePrivacyRequired      = "PRIVACYREQUIRED"
+	CodeContactAdmin         = "CONTACTADMIN"
+)
+
+// AuthResponse is the verdict.
+type AuthResponse struct {
+	OK      bool   `json:"ok"`
+	Account string `json:"account,omitempty"` // login address of the account
+	Ticket  string `json:"ticket,omitempty"`  // opens one imap or submission stream within TicketLifetime
+	Code    string `json:"code,omitempty"`    // when not OK
+	Text    string `json:"text,omitempty"`    // for the agent; reveals nothing internal
+}
+
+// TicketLifetime is how long a ticket can be used, once.
+const TicketLifetime = 60 * time.Second
+
+// MaxDirectoryChunk is the largest number of addresses in one DirectoryUpdate.
+const MaxDirectoryChunk = 500
+
+// DirectoryUpdate changes what the gateway knows of the addresses a cell holds under the shared domain.
+// The first update of a stream carries Reset; the last one of the first snapshot carries Sync.
+type DirectoryUpdate struct {
+	Reset  bool     `json:"reset,omitempty"` // forget what was known before
+	Add    []string `json:"add,omitempty"`
+	Remove []string `json:"remove,omitempty"`
+	Sync   bool     `json:"sync,omitempty"` // the snapshot is complete
+}
