@@ -1,0 +1,67 @@
+# One entry for everything; `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+export CGO_ENABLED := 0
+
+COMMIT := $(shell git rev-parse --short=12 HEAD 2>/dev/null)
+LDFLAGS := -s -w -X gouv.tg/messagerie/version.Commit=$(COMMIT)
+TOOL := go tool -modfile=tools/go.mod
+# What the end-to-end tests call and a bare machine may lack.
+TEST_PROGRAMS := swaks mbsync
+FUZZTIME ?= 30s
+ROUNDS ?= 20
+
+.PHONY: help up build test unit e2e faults fuzz bench generate verify lint image clean
+
+help: ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+up: build ## build what is needed and bring the pilot up in the foreground: the main job on a fresh machine
+	bin/messagerie up --apply examples/togo/pilot.yaml
+
+build: ## build the binaries into bin/ (the first time compiles Kubernetes: about 10 minutes on 2 cores)
+	@hack/build '$(LDFLAGS)'
+
+test: build unit e2e ## every test that needs nothing outside the machine
+
+unit: ## unit and integration tests
+	go vet ./...
+	go test -timeout 20m $$(go list ./... | grep -v /test/)
+
+e2e: build test-programs ## the whole road with real clients, and a short round of faults
+	go test -count=1 -timeout 25m -v ./test/e2e/...
+	go test -count=1 -timeout 20m -v ./test/faults/... -rounds 2
+
+.PHONY: test-programs
+test-programs:
+	@missing=; for p in $(TEST_PROGRAMS); do command -v $$p >/dev/null || missing=1; done; \
+	if [ -n "$$missing" ]; then hack/install swaks isync; fi
+
+faults: build test-programs ## crash tests at length: kill -9 of cell, gateway and everything, ROUNDS times each
+	go test -count=1 -timeout 90m -v ./test/faults/... -rounds $(ROUNDS)
+
+fuzz: ## every fuzz target for FUZZTIME
+	hack/fuzz $(FUZZTIME)
+
+bench: ## micro benchmarks
+	go test -run '^$$' -bench . -benchmem $$(go list ./mailstack/... ./capacity/... ./loadtest/... 2>/dev/null)
+
+generate: ## regenerate code and manifests
+	$(TOOL) controller-gen object paths=./api/...
+	$(TOOL) controller-gen crd paths=./api/... output:crd:dir=config/crd
+
+verify: generate ## regenerate and fail on a difference
+	git diff --exit-code -- api config
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+
+lint: ## linters
+	go vet ./...
+	$(TOOL) staticcheck $$(go list ./... | grep -v -e /cluster/controlplane -e /cmd/messagerie -e /test/)
+
+image: ## write OCI images into bin/image/ without a Docker daemon
+	@hack/build '$(LDFLAGS)'
+	go run ./hack/image
+
+clean: ## remove what was built
+	rm -rf bin test/bench/out
