@@ -1,0 +1,60 @@
+// Package segment keeps message bytes in an append-only log of bounded files.
+//
+// A segment file is a 16-byte header followed by records. A record is a 12-byte header (magic, payload length,
+// CRC32C over length and payload, all little-endian) and the payload. Records are never changed. A record
+// is durable once Sync has returned; the caller then stores its Ref in its own metadata, so that metadata
+// never points at missing bytes. Bytes without metadata (orphans, after a crash) are harmless.
+//
+// Files other than the last one are complete and durable: a segment is synced before its successor is
+// created. Recovery therefore looks at the end of the last file only.
+//
+// The log knows the length of every record, and a Ref carries it, so that the space of records nobody
+// refers to any more can be reclaimed by rewriting segments; that is not done here yet.
+package segment
+
+import (
+	"errors"
+	"fmt"
+)
+
+const (
+	// MaxRecord is the largest payload in bytes that Append takes.
+	MaxRecord = 64 << 20
+	// DefaultBytes is the size in bytes after which a new segment file is started.
+	DefaultBytes = 256 << 20
+
+	recordHeader = 12
+	fileHeader   = 16
+)
+
+// Errors that callers tell apart.
+var (
+	// ErrCorrupt means that bytes which were durable once are missing or different.
+	ErrCorrupt = errors.New("segment is corrupt")
+	// ErrTooLarge means that a payload is larger than MaxRecord.
+	ErrTooLarge = errors.New("record is too large")
+	// ErrFailed means that a sync has failed before: what is on disk is unknown until the log is opened again.
+	ErrFailed = errors.New("log is closed for writing after a failed sync")
+)
+
+// Position is a place between two records.
+type Position struct {
+	Segment uint32
+	Offset  int64
+}
+
+// Before tells whether p lies before q.
+func (p Position) Before(q Position) bool {
+	return p.Segment < q.Segment || p.Segment == q.Segment && p.Offset < q.Offset
+}
+
+// Ref says where a record lies and what it must contain.
+type Ref struct {
+	Position
+	Length uint32 // of the payload, bytes
+	CRC    uint32 // CRC32C over length and payload
+}
+
+func (r Ref) String() string {
+	return fmt.Sprintf("segment %d offset %d length %d", r.Segment, r.Offset, r.Length)
+}

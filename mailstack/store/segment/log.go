@@ -1,0 +1,188 @@
+package segment
+
+import (
+	"fmt"
+	"os"
+)
+
+// bufferBytes is how much is gathered before it is written; larger payloads are written directly.
+const bufferBytes = 256 << 10
+
+// Log is an open log. Append, Sync and End belong to one goroutine; Read and Size may be called by all.
+type Log struct {
+	o      Options
+	active File
+	number uint32
+	buf    []byte // not yet written, begins at end-len(buf)
+	end    int64  // behind the last appended record
+	synced int64  // behind the last durable record
+	failed error
+}
+
+// End is the position behind the last record that was appended.
+func (l *Log) End() Position { return Position{l.number, l.end} }
+
+// Append adds a record. It is durable only after Sync. When it fails, all records since the last Sync are
+// gone; the log can still be used unless the error wraps ErrFailed.
+func (l *Log) Append(payload []byte) (Ref, error) {
+	if len(payload) > MaxRecord {
+		return Ref{}, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(payload), MaxRecord)
+	}
+	if l.failed != nil {
+		return Ref{}, l.failed
+	}
+	need := recordHeader + int64(len(payload))
+	if l.end > fileHeader && l.end+need > l.o.SegmentBytes {
+		if err := l.roll(); err != nil {
+			return Ref{}, err
+		}
+	}
+	length := uint32(len(payload))
+	ref := Ref{Position{l.number, l.end}, length, checksum(length, payload)}
+	if len(l.buf) > 0 && int64(len(l.buf))+need > bufferBytes {
+		if err := l.flush(nil); err != nil {
+			return Ref{}, err
+		}
+	}
+	l.buf = appendRecordHeader(l.buf, length, ref.CRC)
+	l.end += need
+	if need > bufferBytes {
+		return ref, l.flush(payload)
+	}
+	l.buf = append(l.buf, payload...)
+	return ref, nil
+}
+
+// flush writes the buffer and then the payload of the record whose header ends the buffer.
+func (l *Log) flush(payload []byte) error {
+	at := l.end - int64(len(l.buf)) - int64(len(payload))
+	err := writeFull(l.active, l.buf, at)
+	if err == nil {
+		err = writeFull(l.active, payload, at+int64(len(l.buf)))
+	}
+	l.buf = l.buf[:0]
+	if err == nil {
+		return nil
+	}
+	l.rollback()
+	return fmt.Errorf("cannot write segment %d: %w", l.number, err)
+}
+
+// rollback takes back what was written since the last sync, so that a full disk gets its space back.
+func (l *Log) rollback() {
+	l.buf = l.buf[:0]
+	l.end = l.synced
+	if err := l.active.Truncate(l.synced); err != nil {
+		l.fail(err)
+	}
+}
+
+// fail closes the log for writing. After a failed sync the kernel may have dropped the dirty pages, so
+// trying again could report success for bytes that never reached the disk.
+func (l *Log) fail(err error) {
+	l.failed = fmt.Errorf("%w: %w", ErrFailed, err)
+}
+
+// Sync makes all appended records durable.
+func (l *Log) Sync() error {
+	if l.failed != nil {
+		return l.failed
+	}
+	if len(l.buf) > 0 {
+		if err := l.flush(nil); err != nil {
+			return err
+		}
+	}
+	if l.end == l.synced {
+		return nil
+	}
+	if err := l.active.Sync(); err != nil {
+		l.fail(err)
+		return l.failed
+	}
+	l.synced = l.end
+	return nil
+}
+
+// roll starts the next segment file. The old one is durable before the new one exists.
+func (l *Log) roll() error {
+	if err := l.Sync(); err != nil {
+		return err
+	}
+	old := l.active
+	if err := l.create(l.number + 1); err != nil {
+		return err
+	}
+	// Its bytes are synced; closing cannot lose any.
+	_ = old.Close()
+	return nil
+}
+
+// create makes a new file with its header and its folder entry durable, and the active one.
+func (l *Log) create(number uint32) error {
+	path := l.path(number)
+	f, err := l.o.FS.Open(path, true)
+	if err != nil {
+		return fmt.Errorf("cannot create segment %d: %w", number, err)
+	}
+	err = writeFull(f, appendFileHeader(nil, number), 0)
+	if err == nil {
+		if err = f.Sync(); err == nil {
+			err = l.o.FS.SyncDir(l.o.Dir)
+		}
+		if err != nil {
+			l.fail(err)
+		}
+	}
+	if err != nil {
+		f.Close()
+		// Nothing refers to it: the next attempt makes it anew.
+		_ = os.Remove(path)
+		return fmt.Errorf("cannot create segment %d: %w", number, err)
+	}
+	l.active, l.number, l.end, l.synced = f, number, fileHeader, fileHeader
+	return nil
+}
+
+// Read returns the payload of a record after checking it against its checksum.
+// An error that wraps ErrCorrupt means that the bytes are not those that were written.
+func (l *Log) Read(ref Ref) ([]byte, error) {
+	if ref.Length > MaxRecord {
+		return nil, fmt.Errorf("%w: %v: longer than any record", ErrCorrupt, ref)
+	}
+	f, err := os.Open(l.path(ref.Segment))
+	if err != nil {
+		return nil, fmt.Errorf("cannot open segment %d: %w", ref.Segment, err)
+	}
+	defer f.Close()
+	b := make([]byte, recordHeader+int(ref.Length))
+	if err := readFull(f, b, ref.Offset); err != nil {
+		return nil, fmt.Errorf("%w: cannot read %v: %w", ErrCorrupt, ref, err)
+	}
+	length, crc, err := parseRecordHeader(b)
+	if err != nil {
+		return nil, fmt.Errorf("%v: %w", ref, err)
+	}
+	payload := b[recordHeader:]
+	if length != ref.Length || crc != ref.CRC || checksum(length, payload) != crc {
+		return nil, fmt.Errorf("%w: %v: checksum differs", ErrCorrupt, ref)
+	}
+	return payload, nil
+}
+
+// Close closes the log without syncing: what was not synced was not acknowledged.
+func (l *Log) Close() error {
+	l.failed = fmt.Errorf("%w: closed", ErrFailed)
+	return l.active.Close()
+}
+
+func writeFull(f File, b []byte, at int64) error {
+	if len(b) == 0 {
+		return nil
+	}
+	n, err := f.WriteAt(b, at)
+	if err == nil && n < len(b) {
+		err = fmt.Errorf("wrote %d of %d bytes", n, len(b))
+	}
+	return err
+}
