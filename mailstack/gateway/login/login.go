@@ -1,0 +1,124 @@
+// Package login asks the cell that owns an account whether a password is right, and gives nothing away when it is not.
+package login
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"time"
+
+	"gouv.tg/messagerie/mailstack/directory"
+	"gouv.tg/messagerie/mailstack/gateway/cells"
+	"gouv.tg/messagerie/mailstack/gateway/guard"
+	"gouv.tg/messagerie/mailstack/gateway/metrics"
+	"gouv.tg/messagerie/mailstack/gateway/route"
+	"gouv.tg/messagerie/mailstack/link"
+)
+
+// Step is the unit in which the time of a refusal is rounded up: a verdict that never reached a cell takes as long as one
+// that a cell computed.
+const Step = 400 * time.Millisecond
+
+// Texts of refusals. There is one for all that is wrong about a user and a password.
+const (
+	textFailed      = "Authentication failed"
+	textUnavailable = "Temporary authentication failure"
+	textTooMany     = "Too many failed logins, try again later"
+)
+
+// Verdict is the outcome of a login.
+type Verdict struct {
+	link.AuthResponse
+	Ministry string // when OK
+}
+
+// Authenticator decides logins.
+type Authenticator struct {
+	Table    *route.Table
+	Cells    *cells.Manager
+	Failures *guard.Failures
+	Log      *slog.Logger
+	Count    *metrics.Counter
+	Step     time.Duration // normally the constant of that name
+}
+
+// Login asks for a verdict. remote is the agent's address; req.RemoteAddr is filled in from it.
+func (a *Authenticator) Login(ctx context.Context, remote net.Addr, req link.AuthRequest) Verdict {
+	start := time.Now()
+	if a.Failures.Blocked(remote) {
+		a.Count.Inc("blocked")
+		a.wait(ctx, start)
+		return refuse(link.CodeUnavailable, textTooMany)
+	}
+	v := a.ask(ctx, remote, req)
+	switch {
+	case v.OK:
+		a.Count.Inc("ok")
+		return v
+	case v.Code == link.CodeUnavailable:
+		a.Count.Inc("unavailable")
+		return v
+	}
+	a.Count.Inc("refused")
+	a.Failures.Add(remote)
+	a.Log.Info("login refused", "service", req.Service, "user", clip(req.User), "remote", remote.String(), "code", v.Code)
+	a.wait(ctx, start)
+	return v
+}
+
+func (a *Authenticator) ask(ctx context.Context, remote net.Addr, req link.AuthRequest) Verdict {
+	address, err := directory.NormalizeAddress(req.User)
+	if err != nil || req.Password == "" || len(req.Password) > directory.MaxPassword {
+		return refuse(link.CodeAuthenticationFailed, textFailed)
+	}
+	owner := a.Table.Lookup(address)
+	switch owner.Verdict {
+	case route.Found:
+	case route.Unsettled, route.Contested:
+		return refuse(link.CodeUnavailable, textUnavailable)
+	default:
+		return refuse(link.CodeAuthenticationFailed, textFailed)
+	}
+	req.User, req.RemoteAddr, req.Mechanism = address, remote.String(), link.MechanismPlain
+	resp, err := a.Cells.Auth(ctx, owner.Ministry, req)
+	if err != nil {
+		a.Log.Warn("no verdict on a login", "ministry", owner.Ministry, "error", err)
+		return refuse(link.CodeUnavailable, textUnavailable)
+	}
+	if resp.OK {
+		if resp.Account == "" {
+			resp.Account = address
+		}
+		return Verdict{resp, owner.Ministry}
+	}
+	switch resp.Code {
+	case link.CodeUnavailable:
+		return refuse(link.CodeUnavailable, textUnavailable)
+	case link.CodePrivacyRequired, link.CodeContactAdmin:
+		return refuse(resp.Code, resp.Text)
+	}
+	return refuse(link.CodeAuthenticationFailed, textFailed)
+}
+
+func refuse(code, text string) Verdict {
+	return Verdict{AuthResponse: link.AuthResponse{Code: code, Text: text}}
+}
+
+// wait returns at the next whole step after start.
+func (a *Authenticator) wait(ctx context.Context, start time.Time) {
+	rest := a.Step - time.Since(start)%a.Step
+	t := time.NewTimer(rest)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+func clip(s string) string {
+	const limit = 100
+	if len(s) > limit {
+		return s[:limit]
+	}
+	return s
+}
