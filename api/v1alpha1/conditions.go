@@ -61,7 +61,3 @@ const (
 	// ReasonReleasingData: the ministry is being deleted; its data is kept or removed as the policy says.
 	ReasonReleasingData = "ReleasingData"
 )
-
-// ProbeSecret is the Secret, in a ministry's namespace, with the account that the operator keeps there for proving
-// that mail works: its keys are address, password and hash.
-const ProbeSecret = "probe"

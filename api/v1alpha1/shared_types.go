@@ -40,7 +40,7 @@ type Endpoint struct {
 }
 
 // DNSRecordType is the type of a DNS record.
-// +kubebuilder:validation:Enum=A;AAAA;MX;TXT;CNAME;SRV
+// +kubebuilder:validation:Enum=A;AAAA;MX;TXT;SRV
 type DNSRecordType string
 
 // DNSRecord is one record to publish.
@@ -55,6 +55,6 @@ type DNSRecord struct {
 	Data string `json:"data"`
 }
 
-// ProbeSecret names the Secret in a ministry's namespace with the address and the password of the account that
+// ProbeSecret names the Secret in a ministry's namespace with the address, the password and its hash of the account that
 // proves that mail goes in and out. The operator keeps the account; it does not count as an agent.
 const ProbeSecret = "probe"
