@@ -21,17 +21,7 @@ type Limits struct {
 
 // Network is what counts as one address: an IPv4 address or an IPv6 /64, which is what one subscriber gets.
 func Network(a net.Addr) netip.Prefix {
-	var ip netip.Addr
-	if t, ok := a.(*net.TCPAddr); ok {
-		ip = t.AddrPort().Addr()
-	} else if ap, err := netip.ParseAddrPort(a.String()); err == nil {
-		ip = ap.Addr()
-	}
-	return network(ip)
-}
-
-func network(ip netip.Addr) netip.Prefix {
-	ip = ip.Unmap().WithZone("")
+	ip := IP(a)
 	bits := 32
 	if ip.Is6() {
 		bits = 64
@@ -41,6 +31,17 @@ func network(ip netip.Addr) netip.Prefix {
 		return netip.Prefix{}
 	}
 	return p
+}
+
+// IP is the address without port and zone; not valid when a has none.
+func IP(a net.Addr) netip.Addr {
+	if t, ok := a.(*net.TCPAddr); ok {
+		return t.AddrPort().Addr().Unmap().WithZone("")
+	}
+	if ap, err := netip.ParseAddrPort(a.String()); err == nil {
+		return ap.Addr().Unmap().WithZone("")
+	}
+	return netip.Addr{}
 }
 
 func (l *Limits) take(n netip.Prefix) bool {
@@ -129,24 +130,43 @@ func (s *Listener) Admit(c net.Conn) {
 	if s.First > 0 {
 		conn.SetUntil(time.Now().Add(s.First))
 	}
-	s.mu.Lock()
-	if s.conns == nil {
-		s.conns = map[*Conn]struct{}{}
-	}
-	if s.draining {
-		s.mu.Unlock()
+	if !s.remember(conn) {
 		conn.Close()
 		return
 	}
-	s.conns[conn] = struct{}{}
+	go s.run(conn, s.Handle)
+}
+
+// Run handles a connection that came from somewhere else, in the caller's goroutine. It is drained with the others.
+func (s *Listener) Run(c net.Conn, handle func(*Conn)) {
+	conn := NewConn(c, s.Idle)
+	if !s.remember(conn) {
+		conn.Close()
+		return
+	}
+	s.run(conn, handle)
+}
+
+func (s *Listener) run(c *Conn, handle func(*Conn)) {
+	defer s.wg.Done()
+	defer s.forget(c)
+	defer c.Close()
+	handle(c)
+}
+
+// remember is false when no more are taken.
+func (s *Listener) remember(c *Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.draining {
+		return false
+	}
+	if s.conns == nil {
+		s.conns = map[*Conn]struct{}{}
+	}
+	s.conns[c] = struct{}{}
 	s.wg.Add(1)
-	s.mu.Unlock()
-	go func() {
-		defer s.wg.Done()
-		defer s.forget(conn)
-		defer conn.Close()
-		s.Handle(conn)
-	}()
+	return true
 }
 
 func contains(nets []netip.Prefix, ip netip.Addr) bool {

@@ -1,0 +1,60 @@
+// Command stackd is what the system's Pods run: a gateway or a cell. Inside a cell's Pod it also manages accounts.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+const usage = `stackd runs the parts of Messagerie.
+
+Usage:
+  stackd cell --config FILE
+  stackd gateway --config FILE
+  stackd accounts list [--socket PATH] [-o table|json]
+  stackd accounts set-password [--socket PATH] ADDRESS     (password on standard input)
+  stackd version [-o table|json]
+
+Example:
+  printf %s "$PASSWORD" | stackd accounts set-password prenom.nom@gouv.tg
+`
+
+// errUsage ends with exit code 2.
+var errUsage = errors.New("usage")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout)
+	stop()
+	switch {
+	case errors.Is(err, errUsage):
+		fmt.Fprintf(os.Stderr, "stackd: %v\n\n%s", err, usage)
+		os.Exit(2)
+	case err != nil:
+		fmt.Fprintf(os.Stderr, "stackd: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
+	if len(args) == 0 {
+		return fmt.Errorf("%w: no command was given", errUsage)
+	}
+	switch args[0] {
+	case "cell", "gateway":
+		return serve(ctx, args[0], args[1:])
+	case "accounts":
+		return accounts(ctx, args[1:], in, out)
+	case "version":
+		return printVersion(args[1:], out)
+	case "help", "-h", "--help":
+		fmt.Fprint(out, usage)
+		return nil
+	}
+	return fmt.Errorf("%w: found the command %q; accepted are cell, gateway, accounts, version", errUsage, args[0])
+}

@@ -1,0 +1,231 @@
+// Package delivery takes mail for accounts of this system (from the outside on the MX port, from trusted hosts over LMTP,
+// from cells over their links) and hands it to the cell that owns the recipients. Mail is acknowledged once that
+// cell has acknowledged it; the gateway itself stores nothing.
+package delivery
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+
+	"gouv.tg/messagerie/mailstack/directory"
+	"gouv.tg/messagerie/mailstack/gateway/cells"
+	"gouv.tg/messagerie/mailstack/gateway/metrics"
+	"gouv.tg/messagerie/mailstack/gateway/route"
+	"gouv.tg/messagerie/mailstack/gateway/smtp"
+	"gouv.tg/messagerie/mailstack/gateway/upstream"
+	"gouv.tg/messagerie/mailstack/link"
+)
+
+// Kind says where mail comes from.
+type Kind string
+
+// Kinds of delivery.
+const (
+	MX    Kind = "smtp"  // anybody
+	LMTP  Kind = "lmtp"  // trusted hosts
+	Relay Kind = "relay" // cells
+)
+
+// Service makes sessions.
+type Service struct {
+	Hostname     string
+	SharedDomain string
+	Table        *route.Table
+	Cells        *cells.Manager
+	Log          *slog.Logger
+	Count        *metrics.Counter // label: kind and outcome
+}
+
+// Session makes the session of one connection. ministry is whose cell it is when kind is Relay.
+func (s *Service) Session(kind Kind, ministry string, p *smtp.Peer) smtp.Session {
+	return &session{svc: s, kind: kind, source: ministry, peer: p}
+}
+
+type session struct {
+	svc    *Service
+	kind   Kind
+	source string
+	peer   *smtp.Peer
+
+	mail   smtp.Mail
+	owner  string // ministry of the transaction
+	target *upstream.Client
+	rcpts  []string // accepted, as often as they were given
+}
+
+func (s *session) Login(string, string) error {
+	return smtp.Fail(502, 5, 5, 1, "Command not implemented")
+}
+
+func (s *session) Mail(m smtp.Mail) error {
+	if s.kind == Relay {
+		if err := s.mayRelay(m.From); err != nil {
+			return err
+		}
+	}
+	s.mail = m
+	return nil
+}
+
+// mayRelay lets a cell send on only mail of its own ministry.
+func (s *session) mayRelay(from smtp.Path) error {
+	if from.Null() {
+		return nil
+	}
+	address, err := directory.NormalizeAddress(from.String())
+	if err != nil {
+		return smtp.Fail(550, 5, 7, 1, "Sender address not owned by the ministry")
+	}
+	switch owner := s.svc.Table.Lookup(address); {
+	case owner.Verdict == route.Found && owner.Ministry == s.source:
+		return nil
+	case owner.Verdict == route.Unsettled || owner.Verdict == route.Contested:
+		return smtp.Fail(451, 4, 3, 0, "Owner of the sender address is not known yet")
+	}
+	s.svc.Log.Warn("cell sends for another ministry", "ministry", s.source, "sender", address)
+	return smtp.Fail(550, 5, 7, 1, "Sender address not owned by the ministry")
+}
+
+func (s *session) Rcpt(to smtp.Path) error {
+	err := s.rcpt(to)
+	outcome := "accepted"
+	var e *smtp.Error
+	if errors.As(err, &e) {
+		outcome = "temporary"
+		if e.Code >= 500 {
+			outcome = "refused"
+		}
+	}
+	s.svc.Count.Inc(string(s.kind) + "_rcpt_" + outcome)
+	return err
+}
+
+func (s *session) rcpt(to smtp.Path) error {
+	address, ministry, err := s.svc.locate(to)
+	if err != nil {
+		return err
+	}
+	if s.target != nil && s.owner != ministry {
+		if s.target.Accepted() > 0 || s.target.Dead() {
+			return smtp.Fail(452, 4, 5, 3, "one destination at a time")
+		}
+		s.drop()
+	}
+	if s.target == nil {
+		if err := s.connect(ministry); err != nil {
+			return err
+		}
+	}
+	for _, known := range s.rcpts {
+		if known == address { // the same again: it gets one copy
+			s.rcpts = append(s.rcpts, address)
+			return nil
+		}
+	}
+	if err := s.target.Rcpt(address); err != nil {
+		return err
+	}
+	s.rcpts = append(s.rcpts, address)
+	return nil
+}
+
+// locate finds the owner of a recipient, or the reply for one that has none.
+func (s *Service) locate(to smtp.Path) (address, ministry string, err error) {
+	if to.Domain == "" { // RFC 5321, 4.5.1: postmaster
+		to.Domain = s.SharedDomain
+	}
+	domain, err := directory.NormalizeDomain(to.Domain)
+	if err != nil {
+		return "", "", smtp.Fail(550, 5, 7, 1, "relaying denied")
+	}
+	address, malformed := directory.NormalizeAddress(to.String())
+	if malformed != nil { // no account has such an address, but the domain may still not be ours
+		address = "x@" + domain
+	}
+	owner := s.Table.Lookup(address)
+	switch owner.Verdict {
+	case route.UnknownDomain:
+		return "", "", smtp.Fail(550, 5, 7, 1, "relaying denied")
+	case route.Unsettled:
+		return "", "", smtp.Fail(451, 4, 3, 0, "Directory is not complete yet, try again later")
+	case route.Contested:
+		return "", "", smtp.Fail(451, 4, 3, 5, "Recipient has no single destination")
+	}
+	if malformed != nil || owner.Verdict == route.UnknownUser {
+		return "", "", smtp.Fail(550, 5, 1, 1, "No such user here")
+	}
+	return address, owner.Ministry, nil
+}
+
+// connect opens the dialogue with the owner's cell and starts the transaction there.
+func (s *session) connect(ministry string) error {
+	hello := s.peer.Hello
+	if s.kind == Relay {
+		hello = s.svc.Hostname
+	}
+	target, err := upstream.Open(s.svc.Cells, ministry, link.Header{
+		Protocol:   link.ProtocolLMTP,
+		RemoteAddr: s.peer.Conn.RemoteAddr().String(),
+		TLSVersion: s.peer.TLSVersion(),
+	}, hello)
+	if err != nil {
+		return err
+	}
+	if err := target.Mail(s.mail); err != nil {
+		target.Abort()
+		return err
+	}
+	s.target, s.owner = target, ministry
+	return nil
+}
+
+func (s *session) Data(r io.Reader) []error {
+	prefix := ""
+	if s.kind != Relay {
+		prefix = s.received()
+	}
+	byAddress := map[string]error{}
+	for i, err := range s.target.Data(prefix, r) {
+		byAddress[s.target.Recipient(i)] = err
+	}
+	results := make([]error, len(s.rcpts))
+	for i, address := range s.rcpts {
+		results[i] = byAddress[address]
+	}
+	outcome := "delivered"
+	for _, err := range results {
+		if err != nil {
+			outcome = "failed"
+		}
+	}
+	s.svc.Count.Inc(string(s.kind) + "_message_" + outcome)
+	if s.kind == MX {
+		return []error{first(results)}
+	}
+	return results
+}
+
+// first gives SMTP the one reply it has: the cell stores a message for all its recipients or for none, so they agree.
+func first(results []error) error {
+	for _, err := range results {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *session) Reset() {
+	s.drop()
+	s.rcpts, s.mail = nil, smtp.Mail{}
+}
+
+func (s *session) drop() {
+	if s.target != nil {
+		s.target.Abort()
+	}
+	s.target, s.owner = nil, ""
+}
+
+func (s *session) Close() { s.drop() }

@@ -1,0 +1,136 @@
+package imap
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+
+	"gouv.tg/messagerie/mailstack/gateway/smtp"
+	"gouv.tg/messagerie/mailstack/link"
+)
+
+// complain answers what is not a command, or ends the session.
+func (c *conn) complain(cmd command, err error) {
+	var timeout net.Error
+	switch {
+	case errors.Is(err, errSyntax):
+		if cmd.tag == "" {
+			cmd.tag = "*"
+		}
+		c.bad(cmd.tag, "Syntax error")
+		return
+	case errors.Is(err, errTooLong), errors.Is(err, errLiteral):
+		c.write("* BYE [TOOBIG] Command is too long\r\n")
+	case c.raw.Draining():
+		c.write("* BYE Server is stopping\r\n")
+	case errors.As(err, &timeout) && timeout.Timeout():
+		c.write("* BYE Autologout\r\n")
+	}
+	c.quit = true
+}
+
+func (c *conn) bad(tag, text string) {
+	c.respond(tag, "BAD", text)
+	if c.errors++; c.errors > maxErrors {
+		c.bye("Too many errors")
+	}
+}
+
+func (c *conn) bye(text string) {
+	c.write("* BYE " + text + "\r\n")
+	c.quit = true
+}
+
+// handle answers one command.
+func (c *conn) handle(ctx context.Context, cmd command) {
+	switch cmd.name {
+	case "CAPABILITY":
+		c.write("* CAPABILITY " + c.srv.capabilities(c.tls != nil) + "\r\n")
+		c.respond(cmd.tag, "OK", "CAPABILITY completed")
+	case "NOOP":
+		c.respond(cmd.tag, "OK", "NOOP completed")
+	case "ID": // RFC 2971; what the client is called is of no interest
+		c.write("* ID (\"name\" \"Messagerie\")\r\n")
+		c.respond(cmd.tag, "OK", "ID completed")
+	case "LOGOUT":
+		c.bye("Logging out")
+		c.respond(cmd.tag, "OK", "LOGOUT completed")
+	case "STARTTLS":
+		c.startTLS(ctx, cmd)
+	case "LOGIN":
+		if !c.private(cmd.tag) {
+			return
+		}
+		c.login(ctx, cmd.tag, cmd.args[0], cmd.args[1])
+	case "AUTHENTICATE":
+		c.authenticate(ctx, cmd)
+	default:
+		c.bad(cmd.tag, "Command unknown or not allowed before authentication")
+	}
+}
+
+// private refuses to take a password in clear text (RFC 9051, 11.2).
+func (c *conn) private(tag string) bool {
+	if c.tls != nil {
+		return true
+	}
+	c.respond(tag, "NO", "[PRIVACYREQUIRED] Use STARTTLS first")
+	return false
+}
+
+func (c *conn) startTLS(ctx context.Context, cmd command) {
+	switch {
+	case c.tls != nil:
+		c.bad(cmd.tag, "TLS is active already")
+	case cmd.rest != "":
+		c.bad(cmd.tag, "STARTTLS takes no arguments")
+	default:
+		c.respond(cmd.tag, "OK", "Begin TLS negotiation now")
+		c.quit = c.quit || !c.handshake(ctx)
+	}
+}
+
+// authenticate is AUTHENTICATE PLAIN, with or without an initial response (RFC 4959).
+func (c *conn) authenticate(ctx context.Context, cmd command) {
+	if !strings.EqualFold(cmd.args[0], "PLAIN") {
+		c.respond(cmd.tag, "NO", "[CANNOT] Mechanism not supported")
+		return
+	}
+	if !c.private(cmd.tag) {
+		return
+	}
+	var response string
+	if len(cmd.args) == 2 {
+		response = cmd.args[1]
+	} else {
+		c.write("+ \r\n")
+		line, err := c.r.base64Line()
+		if err != nil {
+			c.complain(cmd, err)
+			return
+		}
+		response = line
+	}
+	user, password, ok := smtp.DecodePlain(response)
+	if !ok { // "*" too: RFC 9051, 6.2.2
+		c.bad(cmd.tag, "Authentication exchange cancelled or not understood")
+		return
+	}
+	c.login(ctx, cmd.tag, user, password)
+}
+
+func (c *conn) login(ctx context.Context, tag, user, password string) {
+	v := c.srv.Login.Login(ctx, c.raw.RemoteAddr(), link.AuthRequest{
+		Service: link.ServiceIMAP, User: user, Password: password, TLSVersion: c.tlsVersion(),
+	})
+	if !v.OK {
+		c.respond(tag, "NO", "["+v.Code+"] "+v.Text)
+		if c.logins++; c.logins >= maxLogins {
+			c.bye("Too many failed logins")
+		}
+		return
+	}
+	c.proxy(tag, v)
+	c.quit = true
+}

@@ -1,0 +1,136 @@
+// Package imap is the part of an IMAP session before authentication (RFC 9051, 3.1 and 6.1 to 6.2). Once an agent has logged
+// in, the gateway only moves bytes between the agent and the cell that owns the mailbox.
+package imap
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"strings"
+	"time"
+
+	"gouv.tg/messagerie/mailstack/gateway/cells"
+	"gouv.tg/messagerie/mailstack/gateway/guard"
+	"gouv.tg/messagerie/mailstack/gateway/login"
+)
+
+// Limits of a session.
+const (
+	PreAuthTimeout   = 60 * time.Second // for all of the part before a login
+	idleTimeout      = 35 * time.Minute // RFC 9051, 5.4 asks for 30 at least
+	handshakeTimeout = 30 * time.Second
+	streamTimeout    = 30 * time.Second // for the cell's greeting
+	writeTimeout     = 2 * time.Minute  // for the cell to take what it is sent
+	maxLogins        = 3
+	maxErrors        = 10
+)
+
+// Server is what one listener offers.
+type Server struct {
+	TLS      *tls.Config
+	Implicit bool // TLS from the first byte (RFC 8314)
+	Login    *login.Authenticator
+	Cells    *cells.Manager
+	Log      *slog.Logger
+}
+
+// capabilities before authentication. IDs, LITERAL+ and SASL-IR are all that a login can profit from.
+func (s *Server) capabilities(secure bool) string {
+	caps := "IMAP4rev1 LITERAL+ ID SASL-IR"
+	if secure {
+		return caps + " AUTH=PLAIN"
+	}
+	return caps + " STARTTLS LOGINDISABLED"
+}
+
+// conn is one session before authentication.
+type conn struct {
+	srv    *Server
+	raw    *guard.Conn
+	tls    *tls.Conn
+	r      *reader
+	errors int
+	logins int
+	quit   bool
+}
+
+// Serve runs one session to its end. The caller closes raw.
+func (s *Server) Serve(ctx context.Context, raw *guard.Conn) {
+	c := &conn{srv: s, raw: raw}
+	if s.Implicit {
+		if !c.handshake(ctx) {
+			return
+		}
+	} else {
+		c.r = newReader(raw, c.write)
+	}
+	defer func() {
+		if c.tls != nil {
+			c.tls.Close()
+		}
+	}()
+	c.write("* OK [CAPABILITY " + s.capabilities(c.tls != nil) + "] Messagerie ready\r\n")
+	for !c.quit {
+		cmd, err := c.r.command()
+		if err != nil {
+			c.complain(cmd, err)
+			continue
+		}
+		c.handle(ctx, cmd)
+	}
+}
+
+func (c *conn) handshake(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	t := tls.Server(c.raw, c.srv.TLS)
+	if err := t.HandshakeContext(ctx); err != nil {
+		c.srv.Log.Debug("handshake failed", "remote", c.raw.RemoteAddr().String(), "error", err)
+		return false
+	}
+	c.tls = t
+	c.r = newReader(t, c.write) // a new buffer: what came in clear text is gone (CVE-2011-0411)
+	return true
+}
+
+func (c *conn) write(s string) error {
+	var err error
+	if c.tls != nil {
+		_, err = c.tls.Write([]byte(s))
+	} else {
+		_, err = c.raw.Write([]byte(s))
+	}
+	if err != nil {
+		c.quit = true
+	}
+	return err
+}
+
+func (c *conn) tlsVersion() string {
+	if c.tls == nil {
+		return ""
+	}
+	if c.tls.ConnectionState().Version == tls.VersionTLS13 {
+		return "1.3"
+	}
+	return "1.2"
+}
+
+// respond ends a command.
+func (c *conn) respond(tag, status, text string) {
+	c.write(tag + " " + status + " " + printable(text) + "\r\n")
+}
+
+// printable keeps what other parties wrote from ending a line.
+func printable(s string) string {
+	const limit = 1000
+	if len(s) > limit {
+		s = s[:limit]
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,122 @@
+// Package submission takes mail from agents (RFC 6409): the cell that owns the account proves the login and then leads the
+// dialogue; the gateway passes on what is said.
+package submission
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+
+	"gouv.tg/messagerie/mailstack/gateway/cells"
+	"gouv.tg/messagerie/mailstack/gateway/login"
+	"gouv.tg/messagerie/mailstack/gateway/metrics"
+	"gouv.tg/messagerie/mailstack/gateway/smtp"
+	"gouv.tg/messagerie/mailstack/gateway/upstream"
+	"gouv.tg/messagerie/mailstack/link"
+)
+
+// Service makes sessions.
+type Service struct {
+	Login *login.Authenticator
+	Cells *cells.Manager
+	Log   *slog.Logger
+	Count *metrics.Counter // label: outcome
+}
+
+// Session makes the session of one connection.
+func (s *Service) Session(ctx context.Context, p *smtp.Peer) smtp.Session {
+	return &session{svc: s, ctx: ctx, peer: p}
+}
+
+type session struct {
+	svc  *Service
+	ctx  context.Context // of the connection: it ends logins that nobody waits for
+	peer *smtp.Peer
+
+	cell *upstream.Client // once logged in
+}
+
+func (s *session) Login(user, password string) error {
+	v := s.svc.Login.Login(s.ctx, s.peer.Conn.RemoteAddr(), link.AuthRequest{
+		Service: link.ServiceSubmission, User: user, Password: password, TLSVersion: s.peer.TLSVersion(),
+	})
+	if !v.OK {
+		return refusal(v.Code, v.Text)
+	}
+	cell, err := upstream.Open(s.svc.Cells, v.Ministry, link.Header{
+		Protocol:   link.ProtocolSubmission,
+		RemoteAddr: s.peer.Conn.RemoteAddr().String(),
+		TLSVersion: s.peer.TLSVersion(),
+		User:       v.Account,
+		Ticket:     v.Ticket,
+	}, s.peer.Hello)
+	if err != nil {
+		s.svc.Log.Warn("cell takes no submission after a login", "ministry", v.Ministry, "error", err)
+		return refusal(link.CodeUnavailable, "Temporary authentication failure")
+	}
+	s.cell = cell
+	return nil
+}
+
+// refusal is RFC 4954, 6.
+func refusal(code, text string) error {
+	switch code {
+	case link.CodeUnavailable:
+		return smtp.Fail(454, 4, 7, 0, text)
+	case link.CodePrivacyRequired:
+		return smtp.Fail(538, 5, 7, 11, text)
+	case link.CodeContactAdmin:
+		return smtp.Fail(535, 5, 7, 0, text)
+	}
+	return smtp.Fail(535, 5, 7, 8, text)
+}
+
+// errGone ends a connection whose cell has gone: the login was good for one dialogue only.
+var errGone = smtp.Fail(421, 4, 4, 2, "Mailbox server was restarted, connect again")
+
+func (s *session) Mail(m smtp.Mail) error {
+	if s.cell == nil {
+		return smtp.Fail(530, 5, 7, 0, "Authentication required")
+	}
+	if s.cell.Dead() {
+		return errGone
+	}
+	err := s.cell.Mail(m)
+	if s.cell.Dead() {
+		return errGone
+	}
+	return err
+}
+
+func (s *session) Rcpt(to smtp.Path) error {
+	err := s.cell.Rcpt(to.String())
+	var e *smtp.Error
+	switch {
+	case err == nil:
+		s.svc.Count.Inc("submission_rcpt_accepted")
+	case errors.As(err, &e) && e.Code >= 500:
+		s.svc.Count.Inc("submission_rcpt_refused")
+	default:
+		s.svc.Count.Inc("submission_rcpt_temporary")
+	}
+	return err
+}
+
+func (s *session) Data(r io.Reader) []error {
+	results := s.cell.Data("", r)
+	outcome := "submission_message_delivered"
+	if results[0] != nil {
+		outcome = "submission_message_failed"
+	}
+	s.svc.Count.Inc(outcome)
+	return results
+}
+
+func (s *session) Reset() { s.cell.Done() }
+
+func (s *session) Close() {
+	if s.cell != nil {
+		s.cell.Abort()
+	}
+}
