@@ -1,0 +1,323 @@
+// Package cell is the process that keeps one ministry's mail: its accounts and mailboxes, its submission, delivery and IMAP
+// services, and its queue. Agents never reach it directly: gateways connect to its link port and bring their sessions.
+package cell
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"gouv.tg/messagerie/mailstack/admin"
+	"gouv.tg/messagerie/mailstack/cell/streams"
+	"gouv.tg/messagerie/mailstack/imap"
+	"gouv.tg/messagerie/mailstack/link"
+	"gouv.tg/messagerie/mailstack/queue"
+	"gouv.tg/messagerie/mailstack/smtp"
+	"gouv.tg/messagerie/mailstack/store"
+)
+
+// drainTimeout is how long requests under way may take when the cell stops.
+const drainTimeout = 3 * time.Second
+
+// Run runs a cell until ctx is done, and then stops it in order: no new sessions, BYE to those that are open, the queue,
+// the store. It returns nil after an orderly stop.
+func Run(ctx context.Context, configPath string, log *slog.Logger) error {
+	config, err := LoadConfig(configPath)
+	if err != nil {
+		return err
+	}
+	c, err := start(ctx, config, log)
+	if err != nil {
+		return err
+	}
+	return c.run(ctx)
+}
+
+// cell is a running cell.
+type cell struct {
+	config Config
+	log    *slog.Logger
+
+	store     *store.Store
+	links     *links
+	auth      *authenticator
+	addresses *addresses
+	smtp      *smtp.Server
+	imap      *imap.Server
+	queue     *queue.Queue
+
+	linkTLS, adminTLS                          *tls.Config
+	linkListen, adminListen, adminUnix, health net.Listener
+	ready                                      atomic.Bool
+}
+
+// start opens everything that can fail.
+func start(ctx context.Context, config Config, log *slog.Logger) (_ *cell, err error) {
+	c := &cell{config: config, log: log.With("ministry", config.Ministry), links: newLinks()}
+	defer func() {
+		if err != nil {
+			c.closeAll()
+		}
+	}()
+	key, err := loadKey(config.DKIM.KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	if c.linkTLS, err = link.ServerConfig(config.LinkDir, link.GatewayURI); err != nil {
+		return nil, err
+	}
+	if c.adminTLS, err = link.ServerConfig(config.LinkDir, link.OperatorURI); err != nil {
+		return nil, err
+	}
+	if c.store, err = store.Open(ctx, store.Options{Dir: config.DataDir, Logger: c.log}); err != nil {
+		return nil, fmt.Errorf("cannot open store: %w", err)
+	}
+	c.auth = newAuthenticator(c.store, config, c.log)
+	c.addresses = &addresses{store: c.store, domain: config.SharedDomain, log: c.log}
+	c.smtp = smtp.New(c.store, smtp.Options{
+		Hostname: config.Hostname, Domains: config.Domains, SharedDomain: config.SharedDomain,
+		MaxMessageBytes: config.MaxMessageBytes, MaxRecipients: config.MaxRecipients,
+		OutboundRelay: config.Outbound.Mode == modeRelay, Selector: config.DKIM.Selector, Key: key,
+		QueueLifetime: queue.Lifetime, Relay: c.links, Logger: c.log,
+	})
+	c.imap = imap.New(c.store, imap.Options{MaxMessageBytes: config.MaxMessageBytes, Logger: c.log})
+	outbound, err := newOutbound(config)
+	if err != nil {
+		return nil, err
+	}
+	c.queue = queue.New(c.store, queue.Options{
+		Hostname: config.Hostname, Outbound: outbound, Gateways: c.links, Logger: c.log,
+	})
+	return c, c.listen()
+}
+
+// newOutbound trusts the authorities of the system and that of the platform.
+func newOutbound(config Config) (*queue.Outbound, error) {
+	if config.Outbound.Mode != modeRelay {
+		return nil, nil
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool() // an image without authorities
+	}
+	ca, err := os.ReadFile(filepath.Join(config.LinkDir, "ca.crt"))
+	if err != nil {
+		return nil, fmt.Errorf("cannot read authority: %w", err)
+	}
+	roots.AppendCertsFromPEM(ca)
+	host, _, err := net.SplitHostPort(config.Outbound.Relay)
+	if err != nil {
+		return nil, fmt.Errorf("outbound.relay: %w", err)
+	}
+	return &queue.Outbound{
+		Address: config.Outbound.Relay,
+		TLS:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, ServerName: host},
+	}, nil
+}
+
+func (c *cell) listen() (err error) {
+	for _, l := range []struct {
+		name    string
+		address string
+		to      *net.Listener
+	}{
+		{"link", c.config.Listen.Link, &c.linkListen},
+		{"admin", c.config.Listen.Admin, &c.adminListen},
+		{"health", c.config.Listen.Health, &c.health},
+	} {
+		if *l.to, err = net.Listen("tcp", bindAddress(l.address)); err != nil {
+			return fmt.Errorf("cannot listen for %s: %w", l.name, err)
+		}
+	}
+	if c.config.AdminSocket != "" {
+		c.adminUnix, err = listenUnix(c.config.AdminSocket)
+	}
+	return err
+}
+
+// listenUnix listens on a socket that only this user can open. A socket left by an earlier process is replaced.
+func listenUnix(path string) (net.Listener, error) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("cannot listen for admin: %w", err)
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen for admin: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		_ = l.Close()
+		return nil, fmt.Errorf("cannot listen for admin: %w", err)
+	}
+	return l, nil
+}
+
+// run serves until ctx is done or something fails that cannot be gone on without.
+func (c *cell) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wg sync.WaitGroup
+	serve := func(what string, f func() error) {
+		wg.Go(func() {
+			if err := f(); err != nil && ctx.Err() == nil {
+				cancel(fmt.Errorf("cannot serve %s: %w", what, err))
+			}
+		})
+	}
+	adminServer := admin.NewServer(&backend{store: c.store, config: c.config}, c.log)
+	healthServer := c.healthServer()
+	serve("SMTP", c.smtp.Serve)
+	serve("IMAP", c.imap.Serve)
+	serve("admin", func() error { return ended(adminServer.Serve(tls.NewListener(c.adminListen, c.adminTLS))) })
+	if c.adminUnix != nil {
+		serve("admin socket", func() error { return ended(adminServer.Serve(c.adminUnix)) })
+	}
+	serve("health", func() error { return ended(healthServer.Serve(c.health)) })
+	serve("link", func() error { return c.acceptLinks(ctx) })
+	wg.Go(func() { c.queue.Run(ctx) })
+	wg.Go(func() { c.auth.rehashLoop(ctx) })
+	wg.Go(func() { c.watchAccounts(ctx) })
+	c.ready.Store(true)
+	c.log.Info("cell is ready", "link", c.linkListen.Addr().String(), "domains", c.config.Domains)
+
+	<-ctx.Done()
+	c.ready.Store(false)
+	c.log.Info("cell is stopping")
+	_ = c.linkListen.Close()
+	drain, stop := context.WithTimeout(context.Background(), drainTimeout)
+	defer stop()
+	_ = c.imap.Close()
+	_ = c.smtp.Close()
+	shutdown(drain, adminServer)
+	shutdown(drain, healthServer)
+	wg.Wait()
+	err := c.store.Close()
+	if err != nil {
+		err = fmt.Errorf("cannot close store: %w", err)
+	}
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		err = errors.Join(cause, err)
+	}
+	return err
+}
+
+func ended(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+func shutdown(ctx context.Context, s *http.Server) {
+	if s.Shutdown(ctx) != nil {
+		_ = s.Close()
+	}
+}
+
+// closeAll undoes a start that failed.
+func (c *cell) closeAll() {
+	for _, l := range []net.Listener{c.linkListen, c.adminListen, c.adminUnix, c.health} {
+		if l != nil {
+			_ = l.Close()
+		}
+	}
+	if c.store != nil {
+		_ = c.store.Close()
+	}
+}
+
+// acceptLinks accepts gateways until the listener is closed, and then waits for their sessions.
+func (c *cell) acceptLinks(ctx context.Context) error {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	handshakes := make(chan struct{}, 64)
+	for {
+		conn, err := c.linkListen.Accept()
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			var temporary interface{ Temporary() bool }
+			if errors.As(err, &temporary) && temporary.Temporary() {
+				time.Sleep(50 * time.Millisecond) // out of file descriptors
+				continue
+			}
+			return err
+		}
+		handshakes <- struct{}{}
+		wg.Go(func() {
+			session, err := link.Accept(ctx, conn, c.linkTLS)
+			<-handshakes
+			if err != nil {
+				c.log.Warn("link refused", "remote", conn.RemoteAddr().String(), "error", err)
+				return
+			}
+			c.serveLink(ctx, session)
+		})
+	}
+}
+
+func (c *cell) serveLink(ctx context.Context, session *link.Session) {
+	remote := session.RemoteAddr().String()
+	c.log.Info("gateway connected", "remote", remote)
+	c.links.add(session)
+	err := session.Serve(ctx, c.serveStream)
+	c.links.remove(session)
+	c.log.Info("gateway disconnected", "remote", remote, "reason", err)
+}
+
+// serveStream serves one stream that a gateway opened.
+func (c *cell) serveStream(ctx context.Context, st *link.Stream) {
+	switch st.Header.Protocol {
+	case link.ProtocolAuth:
+		c.auth.serve(ctx, st)
+	case link.ProtocolDirectory:
+		c.addresses.serve(ctx, st)
+	case link.ProtocolLMTP:
+		_ = c.smtp.HandleLMTP(streams.NewConn(st, st.Header.RemoteAddr))
+	case link.ProtocolIMAP:
+		if conn, ok := c.auth.redeem(ctx, st, link.ServiceIMAP); ok {
+			_ = c.imap.Handle(conn)
+		} else {
+			refuse(st, "* BYE [AUTHENTICATIONFAILED] Log in again\r\n")
+		}
+	case link.ProtocolSubmission:
+		if conn, ok := c.auth.redeem(ctx, st, link.ServiceSubmission); ok {
+			_ = c.smtp.HandleSubmission(conn)
+		} else {
+			refuse(st, "421 4.7.0 log in again\r\n")
+		}
+	default:
+		c.log.Warn("unknown protocol on a link", "protocol", clip(st.Header.Protocol))
+	}
+}
+
+func refuse(st *link.Stream, text string) {
+	_ = st.SetWriteDeadline(time.Now().Add(link.HeaderTimeout))
+	_, _ = st.Write([]byte(text))
+}
+
+// watchAccounts ends the sessions of accounts that are disabled.
+func (c *cell) watchAccounts(ctx context.Context) {
+	for {
+		changed := c.store.AccountsChanged()
+		c.imap.Disconnect(func(address string) bool {
+			account, err := c.store.Account(ctx, address)
+			return errors.Is(err, store.ErrNoAccount) || err == nil && account.Disabled
+		})
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}

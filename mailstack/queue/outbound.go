@@ -1,0 +1,116 @@
+package queue
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/emersion/go-smtp"
+
+	"gouv.tg/messagerie/mailstack/store"
+)
+
+// Outbound is the relay through which mail leaves the platform.
+type Outbound struct {
+	Address string      // host:port
+	TLS     *tls.Config // for STARTTLS, which is required unless the relay is on this machine
+
+	downUntil atomic.Int64 // Unix nanoseconds: until then nobody tries, so that workers do not all wait for it
+}
+
+// Bounds of a conversation with the outbound relay.
+const (
+	outboundDial    = 10 * time.Second
+	outboundCommand = time.Minute
+	outboundData    = 10 * time.Minute // RFC 5321, 4.5.3.2.6
+	outboundRest    = 10 * time.Second
+)
+
+var errOutboundDown = errors.New("outbound relay was not reachable a moment ago")
+
+// send tries the recipients at the indexes in one transaction and records the outcomes.
+func (o *Outbound) send(ctx context.Context, hostname string, group []store.QueueItem, indexes []int, raw []byte, outcomes []*failure) {
+	accepted, err := o.transaction(ctx, hostname, group, indexes, raw, outcomes)
+	if err == nil {
+		return
+	}
+	f := refusal(err)
+	f.remote = o.Address
+	for _, i := range accepted {
+		outcomes[i] = f
+	}
+}
+
+// transaction returns an error with the indexes it concerns; refused recipients are recorded in outcomes.
+func (o *Outbound) transaction(ctx context.Context, hostname string, group []store.QueueItem, indexes []int, raw []byte, outcomes []*failure) ([]int, error) {
+	if time.Now().UnixNano() < o.downUntil.Load() {
+		return indexes, errOutboundDown
+	}
+	client, stop, err := o.connect(ctx, hostname)
+	if err != nil {
+		o.downUntil.Store(time.Now().Add(outboundRest).UnixNano())
+		return indexes, err
+	}
+	defer client.Close()
+	defer stop()
+	if err := client.Mail(group[indexes[0]].Sender, &smtp.MailOptions{Size: int64(len(raw))}); err != nil {
+		return indexes, err
+	}
+	var accepted []int
+	for n, i := range indexes {
+		err := client.Rcpt(group[i].Recipient, nil)
+		var wire *smtp.SMTPError
+		switch {
+		case err == nil:
+			accepted = append(accepted, i)
+		case errors.As(err, &wire):
+			outcomes[i] = refusal(err)
+			outcomes[i].remote = o.Address
+		default:
+			return append(accepted, indexes[n:]...), err
+		}
+	}
+	if len(accepted) == 0 {
+		return nil, nil
+	}
+	body, err := client.Data()
+	if err != nil {
+		return accepted, err
+	}
+	if _, err := body.Write(raw); err != nil {
+		return accepted, err
+	}
+	if _, err := body.CloseWithResponse(); err != nil {
+		return accepted, err
+	}
+	_ = client.Quit() // the message is the relay's now, whatever it says to this
+	return nil, nil
+}
+
+// connect opens a secured connection. The result's second value ends its dependence on ctx.
+func (o *Outbound) connect(ctx context.Context, hostname string) (*smtp.Client, func() bool, error) {
+	conn, err := (&net.Dialer{Timeout: outboundDial}).DialContext(ctx, "tcp", o.Address)
+	if err != nil {
+		return nil, nil, err
+	}
+	stop := interrupt(ctx, conn)
+	_ = conn.SetDeadline(time.Now().Add(outboundCommand)) // until the client sets its own
+	var client *smtp.Client
+	if tcp, ok := conn.RemoteAddr().(*net.TCPAddr); ok && tcp.IP.IsLoopback() {
+		client = smtp.NewClient(conn)
+	} else if client, err = smtp.NewClientStartTLS(conn, o.TLS); err != nil {
+		stop()
+		_ = conn.Close()
+		return nil, nil, err
+	}
+	client.CommandTimeout, client.SubmissionTimeout = outboundCommand, outboundData
+	if err := client.Hello(hostname); err != nil {
+		stop()
+		_ = client.Close()
+		return nil, nil, err
+	}
+	return client, stop, nil
+}
