@@ -62,9 +62,6 @@ var started sync.Mutex
 
 // Start brings the control plane up and returns once the API server answers ready.
 func Start(ctx context.Context, o Options) (*Cluster, error) {
-	if !started.TryLock() {
-		return nil, errors.New("cannot start a second control plane in one process")
-	}
 	dir, err := filepath.Abs(o.DataDir)
 	if err != nil {
 		return nil, fmt.Errorf("cannot use the data folder: %w", err)
@@ -75,6 +72,10 @@ func Start(ctx context.Context, o Options) (*Cluster, error) {
 	c := &Cluster{dir: dir, failed: make(chan error, 4)}
 	if c.lock, err = lockFile(filepath.Join(dir, "control-plane.lock")); err != nil {
 		return nil, err
+	}
+	if !started.TryLock() {
+		c.lock.Close()
+		return nil, errors.New("cannot start a second control plane in one process")
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
