@@ -40,7 +40,8 @@ func TestKillLeavesNothing(t *testing.T) {
 	p, log := start(t, l, container(l, "spawn", "5"))
 	waitOutput(t, log, "spawned")
 	if n := countHelpers(t); n != 6 {
-		data, _ := os.ReadFile(log); t.Errorf("%d processes run, want 6: %s", n, data)
+		data, _ := os.ReadFile(log)
+		t.Errorf("%d processes run, want 6: %s", n, data)
 	}
 	if err := p.Kill(); err != nil {
 		t.Fatal(err)
