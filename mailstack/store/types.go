@@ -17,6 +17,15 @@ var (
 	ErrOverQuota      = errors.New("account is over its quota")
 	ErrTooManyPending = errors.New("too many writes are waiting")
 	ErrClosed         = errors.New("store is closed")
+	ErrFailed         = errors.New("store refuses writes until it is opened again")
+	ErrLocked         = errors.New("store is in use by another process")
+	ErrMailboxName    = errors.New("not a mailbox name")
+	ErrSpecialUse     = errors.New("another mailbox has this special use")
+	ErrTooManyBoxes   = errors.New("account has too many mailboxes")
+	ErrFlags          = errors.New("flags cannot be stored")
+	ErrTooLarge       = errors.New("message is too large to be stored")
+	ErrNoItem         = errors.New("no such queue item")
+	ErrInvalidAccount = errors.New("account cannot be stored")
 )
 
 // AccountID identifies an account inside one cell, for ever.
@@ -138,3 +147,19 @@ type Event struct {
 	Messages []Message // for EventExpunged only UID and ModSeq are set
 	Origin   any       // what the caller passed as origin, so that a session can tell its own changes
 }
+
+// Stats are figures of a whole store.
+type Stats struct {
+	Accounts     int64 // with disabled ones
+	Messages     int64
+	QueueLength  int64
+	SegmentBytes int64 // on disk, with bytes that nothing refers to any more
+}
+
+// Problem is one inconsistency that Store.Check has found.
+type Problem struct {
+	Where string // e.g. "mailbox 12 uid 5"
+	What  string
+}
+
+func (p Problem) String() string { return p.Where + ": " + p.What }

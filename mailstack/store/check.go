@@ -1,0 +1,145 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"gouv.tg/messagerie/mailstack/store/database"
+)
+
+// maxProblems bounds what Check lists.
+const maxProblems = 1000
+
+// rules are queries that must find nothing: each row is a problem, its first column says where.
+var rules = []struct{ what, query string }{
+	{"has no account",
+		"SELECT 'mailbox ' || id FROM mailboxes WHERE account NOT IN (SELECT id FROM accounts)"},
+	{"has no state",
+		"SELECT 'mailbox ' || id FROM mailboxes WHERE id NOT IN (SELECT mailbox FROM mailbox_state)"},
+	{"has a state but no mailbox",
+		"SELECT 'mailbox ' || mailbox FROM mailbox_state WHERE mailbox NOT IN (SELECT id FROM mailboxes)"},
+	{"has a state but no account",
+		"SELECT 'account ' || account FROM account_state WHERE account NOT IN (SELECT id FROM accounts)"},
+	{"is removed and still there",
+		"SELECT 'mailbox ' || mailbox FROM doomed WHERE mailbox IN (SELECT id FROM mailboxes)"},
+	{"has a UIDVALIDITY that was not given yet",
+		"SELECT 'mailbox ' || id FROM mailboxes WHERE uid_validity > (SELECT uid_validity FROM meta)"},
+	{"has mailboxes but not one INBOX",
+		`SELECT 'account ' || account FROM mailboxes GROUP BY account HAVING SUM(name = 'INBOX') <> 1`},
+	{"special use occurs twice",
+		`SELECT 'account ' || account || ' ' || special_use FROM mailboxes WHERE special_use <> '' GROUP BY account, special_use HAVING COUNT(*) > 1`},
+	{"counts its mailboxes wrong",
+		`SELECT 'account ' || s.account FROM account_state s WHERE s.mailboxes <> (SELECT COUNT(*) FROM mailboxes m WHERE m.account = s.account)`},
+	{"is in no mailbox",
+		`SELECT 'mailbox ' || mailbox || ' uid ' || uid FROM messages
+		 WHERE mailbox NOT IN (SELECT id FROM mailboxes) AND mailbox NOT IN (SELECT mailbox FROM doomed)`},
+	{"has a UID that was not given yet",
+		`SELECT 'mailbox ' || m.mailbox || ' uid ' || m.uid FROM messages m JOIN mailbox_state s ON s.mailbox = m.mailbox
+		 WHERE m.uid >= s.uid_next OR m.uid < 1`},
+	{"has a modseq above its mailbox's",
+		`SELECT 'mailbox ' || m.mailbox || ' uid ' || m.uid FROM messages m JOIN mailbox_state s ON s.mailbox = m.mailbox
+		 WHERE m.modseq > s.modseq OR m.modseq < 1`},
+	{"has a modseq above its account's",
+		`SELECT 'mailbox ' || b.id FROM mailboxes b JOIN mailbox_state s ON s.mailbox = b.id JOIN account_state a ON a.account = b.account
+		 WHERE s.modseq > a.modseq`},
+	{"counts its messages wrong",
+		`SELECT 'mailbox ' || s.mailbox FROM mailbox_state s LEFT JOIN (SELECT mailbox, COUNT(*) n, SUM(size) size,
+		   SUM(flags & 1 = 0) unseen, SUM(flags & 8 <> 0) deleted FROM messages GROUP BY mailbox) m ON m.mailbox = s.mailbox
+		 WHERE (s.messages, s.size, s.unseen, s.deleted) <>
+		   (COALESCE(m.n, 0), COALESCE(m.size, 0), COALESCE(m.unseen, 0), COALESCE(m.deleted, 0))`},
+	{"counts its messages or bytes wrong",
+		`SELECT 'account ' || s.account FROM account_state s LEFT JOIN (SELECT b.account, SUM(bs.messages) n, SUM(bs.size) size
+		   FROM mailboxes b JOIN mailbox_state bs ON bs.mailbox = b.id GROUP BY b.account) m ON m.account = s.account
+		 WHERE (s.messages, s.used) <> (COALESCE(m.n, 0), COALESCE(m.size, 0))`},
+	{"vanished and is still there, or never was",
+		`SELECT 'mailbox ' || v.mailbox || ' uid ' || v.uid FROM vanished v JOIN mailbox_state s ON s.mailbox = v.mailbox
+		 WHERE v.uid >= s.uid_next OR v.modseq > s.modseq
+		   OR EXISTS (SELECT 1 FROM messages m WHERE m.mailbox = v.mailbox AND m.uid = v.uid)`},
+	{"refers to a content that does not exist",
+		`SELECT 'mailbox ' || mailbox || ' uid ' || uid FROM messages WHERE content NOT IN (SELECT id FROM contents)`},
+	{"refers to a content that does not exist",
+		`SELECT 'queue item ' || id FROM queue WHERE content NOT IN (SELECT id FROM contents)`},
+	{"counts its references wrong",
+		`SELECT 'content ' || c.id FROM contents c
+		 LEFT JOIN (SELECT content, COUNT(*) n FROM messages GROUP BY content) m ON m.content = c.id
+		 LEFT JOIN (SELECT content, COUNT(*) n FROM queue GROUP BY content) q ON q.content = c.id
+		 WHERE c.refs <> COALESCE(m.n, 0) + COALESCE(q.n, 0)`},
+	{"has not the size of its content",
+		`SELECT 'mailbox ' || m.mailbox || ' uid ' || m.uid FROM messages m JOIN contents c ON c.id = m.content WHERE m.size <> c.length`},
+	{"has no envelope or body structure",
+		`SELECT 'mailbox ' || m.mailbox || ' uid ' || m.uid FROM messages m JOIN contents c ON c.id = m.content
+		 WHERE c.envelope IS NULL OR c.structure IS NULL`},
+	{"lies behind the acknowledged end of the log",
+		`SELECT 'content ' || c.id FROM contents c JOIN meta ON c.segment > meta.segment OR c.segment = meta.segment AND c.offset >= meta.offset`},
+	{"was delivered to no account",
+		`SELECT 'delivery ' || id FROM delivered WHERE account NOT IN (SELECT id FROM accounts)`},
+}
+
+// Check looks at the whole store as it was at one moment and reports what does not fit together: SQLite's
+// own integrity, references, UIDs, modseqs, counts, quotas, and every message's bytes against their
+// checksum. It reads everything and may run beside writers. At most 1,000 problems are listed.
+func (s *Store) Check(ctx context.Context) ([]Problem, error) {
+	c := checker{s: s, ctx: ctx}
+	err := s.read(ctx, func(db *database.Conn) error {
+		if err := db.Control("BEGIN"); err != nil {
+			return err
+		}
+		err := c.check(db)
+		if rerr := db.Control("ROLLBACK"); err == nil {
+			err = rerr
+		}
+		return err
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return c.problems, fmt.Errorf("cannot check the store: %w", err)
+	}
+	return c.problems, nil
+}
+
+var errEnough = errors.New("enough problems")
+
+type checker struct {
+	s        *Store
+	ctx      context.Context
+	problems []Problem
+}
+
+func (c *checker) add(where, what string) error {
+	c.problems = append(c.problems, Problem{where, what})
+	if len(c.problems) == maxProblems {
+		return errEnough
+	}
+	return c.ctx.Err()
+}
+
+func (c *checker) check(db *database.Conn) error {
+	err := db.Each(func(r *database.Rows) error {
+		if r.Text(0) == "ok" {
+			return nil
+		}
+		return c.add("database", r.Text(0))
+	}, "PRAGMA integrity_check")
+	if err != nil {
+		return err
+	}
+	for _, rule := range rules {
+		if err := c.ctx.Err(); err != nil {
+			return err
+		}
+		if err := db.Each(func(r *database.Rows) error { return c.add(r.Text(0), rule.what) }, rule.query); err != nil {
+			return fmt.Errorf("%q: %w", rule.what, err)
+		}
+	}
+	return c.contents(db)
+}
+
+// contents reads the bytes in the order in which they lie on disk.
+func (c *checker) contents(db *database.Conn) error {
+	return db.Each(func(r *database.Rows) error {
+		if _, err := c.s.log.Read(readRef(r)); err != nil {
+			return c.add(fmt.Sprintf("content %d", r.Int(4)), err.Error())
+		}
+		return c.ctx.Err()
+	}, "SELECT "+refColumns+", c.id FROM contents c ORDER BY c.segment, c.offset")
+}

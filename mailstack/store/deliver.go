@@ -1,0 +1,291 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+
+	"gouv.tg/messagerie/mailstack/store/database"
+	"gouv.tg/messagerie/mailstack/store/segment"
+	"gouv.tg/messagerie/mailstack/store/structure"
+)
+
+const (
+	maxDeliveryID = 255 // bytes
+	maxAddress    = 1000
+)
+
+// content is a message's bytes and what was computed from them.
+type content struct {
+	raw       []byte
+	envelope  []byte // nil when only the queue gets the message
+	structure []byte
+}
+
+func newContent(raw []byte, indexed bool) content {
+	c := content{raw: raw}
+	if c.raw == nil {
+		c.raw = []byte{}
+	}
+	if indexed {
+		e, b := structure.Compute(raw)
+		c.envelope, c.structure = structure.EncodeEnvelope(e), structure.EncodeBody(b)
+	}
+	return c
+}
+
+// delivery is a Delivery with everything computed that needs no transaction.
+type delivery struct {
+	Delivery
+	content content
+	names   []string // of Local's mailboxes
+	flags   []flagSet
+	tokens  []string // of Queue
+	placed  []Placed
+}
+
+// Deliver stores a message for all its recipients, or for none. It returns when everything is on disk.
+// Errors about a recipient: ErrNoAccount (also for a disabled account), ErrOverQuota, ErrMailboxName,
+// ErrFlags. A recipient's mailbox that does not exist is made. Recipients whose account already has the
+// delivery's ID get nothing and have only Duplicate set in their Placed; if that is so for all of them, the
+// queue gets nothing either, for it got it with them.
+func (s *Store) Deliver(ctx context.Context, d Delivery) ([]Placed, error) {
+	p, err := prepare(d, s.now())
+	if err != nil {
+		return nil, fmt.Errorf("cannot deliver: %w", err)
+	}
+	if len(p.Local)+len(p.Queue) == 0 {
+		return nil, nil
+	}
+	o := &op{raw: p.content.raw, decide: p.decide}
+	o.apply = func(t *tx) error { return p.apply(t, o.ref) }
+	if err := s.submit(ctx, o); err != nil {
+		return nil, fmt.Errorf("cannot deliver: %w", err)
+	}
+	return p.placed, nil
+}
+
+func prepare(d Delivery, now time.Time) (*delivery, error) {
+	if len(d.ID) > maxDeliveryID {
+		return nil, fmt.Errorf("id of %d bytes, at most %d are accepted", len(d.ID), maxDeliveryID)
+	}
+	if len(d.Raw) > segment.MaxRecord {
+		return nil, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(d.Raw))
+	}
+	if d.InternalDate.IsZero() {
+		d.InternalDate = now
+	}
+	p := &delivery{Delivery: d, content: newContent(d.Raw, len(d.Local) > 0)}
+	for _, r := range d.Local {
+		name := inbox
+		if r.Mailbox != "" {
+			var err error
+			if name, err = normalName(r.Mailbox); err != nil {
+				return nil, err
+			}
+		}
+		flags, err := parseFlags(r.Flags)
+		if err != nil {
+			return nil, err
+		}
+		p.names, p.flags = append(p.names, name), append(p.flags, flags)
+	}
+	for _, q := range d.Queue {
+		if len(q.Address) > maxAddress || len(d.Sender) > maxAddress {
+			return nil, fmt.Errorf("address of more than %d bytes", maxAddress)
+		}
+		p.tokens = append(p.tokens, newToken())
+	}
+	return p, nil
+}
+
+func newToken() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
+
+func (p *delivery) size() int64 { return int64(len(p.content.raw)) }
+
+// decide sets aside room for the message in all accounts.
+func (p *delivery) decide(t *tx) error {
+	for i, r := range p.Local {
+		a, err := t.account(r.Account)
+		if err != nil {
+			return err
+		}
+		if a.disabled {
+			return fmt.Errorf("%w: account %d is disabled", ErrNoAccount, r.Account)
+		}
+		if !a.admits(p.size()) {
+			// What an account has already needs no room.
+			if has, err := t.hasDelivery(r.Account, p.ID); err != nil || !has {
+				p.release(t, i)
+				return firstError(err, ErrOverQuota)
+			}
+		}
+		t.promise(a, p.size())
+	}
+	return nil
+}
+
+// release gives back what was set aside for the first n recipients.
+func (p *delivery) release(t *tx, n int) {
+	for _, r := range p.Local[:n] {
+		t.accounts[r.Account].promised -= p.size()
+	}
+}
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tx) hasDelivery(a AccountID, id string) (bool, error) {
+	if id == "" {
+		return false, nil
+	}
+	return t.db.Row(func(*database.Rows) {}, "SELECT 1 FROM delivered WHERE account = ? AND delivery = ?", int64(a), id)
+}
+
+// record notes a delivery's ID. It returns true if the account had it before.
+func (t *tx) record(a AccountID, id string) (bool, error) {
+	n, err := t.db.Exec("INSERT OR IGNORE INTO delivered (account, delivery, time) VALUES (?, ?, ?)", int64(a), id, t.now.UnixMilli())
+	return n == 0, err
+}
+
+func (p *delivery) apply(t *tx, ref segment.Ref) error {
+	p.placed = make([]Placed, len(p.Local))
+	live, err := p.recordAll(t)
+	if err != nil {
+		return fmt.Errorf("cannot record the delivery: %w", err)
+	}
+	queue := p.Queue
+	if len(p.Local) > 0 && live == 0 {
+		queue = nil
+	}
+	if live+len(queue) == 0 {
+		return nil
+	}
+	id, err := t.addContent(p.content, ref, live+len(queue))
+	if err != nil {
+		return err
+	}
+	for i, r := range p.Local {
+		if p.placed[i].Duplicate {
+			continue
+		}
+		a, err := t.account(r.Account)
+		if err != nil {
+			return err
+		}
+		m, err := t.deliverTo(a, p.names[i])
+		if err != nil {
+			return err
+		}
+		if p.placed[i], err = t.admit(a, m, row{content: id, size: p.size(), flags: p.flags[i], date: p.InternalDate.UnixMilli()}, nil); err != nil {
+			return err
+		}
+	}
+	for i, q := range queue {
+		if err := t.enqueue(p, id, p.tokens[i], q); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// recordAll notes the ID for every account once, marks duplicates and counts the other recipients.
+func (p *delivery) recordAll(t *tx) (live int, err error) {
+	if p.ID == "" {
+		return len(p.Local), nil
+	}
+	seen := make(map[AccountID]bool, len(p.Local))
+	for i, r := range p.Local {
+		duplicate, ok := seen[r.Account]
+		if !ok {
+			if duplicate, err = t.record(r.Account, p.ID); err != nil {
+				return 0, err
+			}
+			seen[r.Account] = duplicate
+		}
+		p.placed[i].Duplicate = duplicate
+		if !duplicate {
+			live++
+		}
+	}
+	return live, nil
+}
+
+// deliverTo returns a mailbox by its name, made if need be.
+func (t *tx) deliverTo(a *accountState, name string) (*mailboxState, error) {
+	if err := t.makeMailboxes(a); err != nil {
+		return nil, err
+	}
+	m, err := t.named(a, name)
+	if err != nil || m != nil {
+		return m, err
+	}
+	return t.makePath(a, name, "", true)
+}
+
+func (t *tx) addContent(c content, ref segment.Ref, refs int) (int64, error) {
+	id := t.nextContent
+	t.nextContent++
+	_, err := t.db.Exec("INSERT INTO contents (id, segment, offset, length, crc, refs, envelope, structure) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+		id, ref.Segment, ref.Offset, ref.Length, ref.CRC, refs, c.envelope, c.structure)
+	if err != nil {
+		return 0, fmt.Errorf("cannot add the content: %w", err)
+	}
+	return id, nil
+}
+
+// Append adds a message to a mailbox, as IMAP APPEND does (RFC 9051, 6.3.12). A zero date means now.
+func (s *Store) Append(ctx context.Context, id MailboxID, raw []byte, flags []imap.Flag, date time.Time, origin any) (Placed, error) {
+	set, err := parseFlags(flags)
+	if err != nil {
+		return Placed{}, fmt.Errorf("cannot append: %w", err)
+	}
+	if len(raw) > segment.MaxRecord {
+		return Placed{}, fmt.Errorf("cannot append: %w: %d bytes", ErrTooLarge, len(raw))
+	}
+	if date.IsZero() {
+		date = s.now()
+	}
+	c, size := newContent(raw, true), int64(len(raw))
+	var placed Placed
+	o := &op{raw: c.raw, decide: func(t *tx) error {
+		_, a, err := t.mailboxAndAccount(id)
+		if err == nil && !a.admits(size) {
+			err = ErrOverQuota
+		}
+		if err == nil {
+			t.promise(a, size)
+		}
+		return err
+	}}
+	o.apply = func(t *tx) error {
+		m, a, err := t.mailboxAndAccount(id)
+		if err != nil {
+			return err
+		}
+		content, err := t.addContent(c, o.ref, 1)
+		if err != nil {
+			return err
+		}
+		placed, err = t.admit(a, m, row{content: content, size: size, flags: set, date: date.UnixMilli()}, origin)
+		return err
+	}
+	if err := s.submit(ctx, o); err != nil {
+		return Placed{}, fmt.Errorf("cannot append: %w", err)
+	}
+	return placed, nil
+}

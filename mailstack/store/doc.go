@@ -1,0 +1,21 @@
+// Package store keeps the accounts, mailboxes, messages and outgoing queue of one cell.
+//
+// Message bytes lie in an append-only segment log (package segment), everything else in a SQLite database
+// in WAL mode. One goroutine writes both. Callers' operations queue up for it; it takes as many as are
+// waiting, appends their bytes to the log and syncs it, applies all their changes in one SQLite transaction,
+// commits that (one more sync), and only then tells the watchers of the mailboxes and answers the callers.
+// So an answer means that everything is on disk, metadata never refers to missing bytes, and the price of
+// two syncs is shared by everybody who was waiting. Bytes whose transaction did not commit are orphans:
+// harmless, and never referred to.
+//
+// One copy of a message's bytes, envelope and body structure serves all its recipients in the cell, its
+// copies in other mailboxes and its queue items; the number of references is counted. Bytes that nothing
+// refers to any more stay in the log: every content row and every record has its length, so that a
+// compaction can rewrite mostly dead segments, which is not done yet.
+//
+// No id, UID or UIDVALIDITY is ever given twice. Each account has one modseq counter (RFC 7162). Expunged
+// messages leave a record of mailbox, UID and modseq behind.
+//
+// After a failed sync nobody knows what is on disk: the store then refuses writes with ErrFailed until it
+// is opened again. A full disk only fails the operations that needed room.
+package store

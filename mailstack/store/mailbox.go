@@ -1,0 +1,332 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/emersion/go-imap/v2"
+
+	"gouv.tg/messagerie/mailstack/store/database"
+)
+
+const selectMailboxes = `SELECT m.id, m.account, m.name, m.uid_validity, m.special_use, m.subscribed,
+	s.uid_next, s.modseq, s.messages, s.unseen, s.deleted, s.size
+	FROM mailboxes m JOIN mailbox_state s ON s.mailbox = m.id `
+
+func readMailbox(r *database.Rows) Mailbox {
+	return Mailbox{
+		ID: MailboxID(r.Int(0)), Account: AccountID(r.Int(1)), Name: r.Text(2), UIDValidity: uint32(r.Int(3)),
+		SpecialUse: imap.MailboxAttr(r.Text(4)), Subscribed: r.Bool(5),
+		UIDNext: imap.UID(r.Int(6)), HighestModSeq: uint64(r.Int(7)),
+		Messages: uint32(r.Int(8)), Unseen: uint32(r.Int(9)), Deleted: uint32(r.Int(10)), Size: r.Int(11),
+	}
+}
+
+// Mailboxes returns the mailboxes of an account ordered by name.
+func (s *Store) Mailboxes(ctx context.Context, a AccountID) ([]Mailbox, error) {
+	var list []Mailbox
+	list, err := s.mailboxes(ctx, "WHERE m.account = ? ORDER BY m.name", int64(a))
+	if err == nil && len(list) == 0 {
+		if err = s.makeMailboxes(ctx, a); err == nil {
+			list, err = s.mailboxes(ctx, "WHERE m.account = ? ORDER BY m.name", int64(a))
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot list mailboxes: %w", err)
+	}
+	return list, nil
+}
+
+// Mailbox returns the mailbox of an account with a name; ErrNoMailbox if there is none.
+func (s *Store) Mailbox(ctx context.Context, a AccountID, name string) (Mailbox, error) {
+	name, err := normalName(name)
+	if err != nil {
+		return Mailbox{}, ErrNoMailbox
+	}
+	const where = "WHERE m.account = ? AND m.name = ?"
+	list, err := s.mailboxes(ctx, where, int64(a), name)
+	if err == nil && len(list) == 0 {
+		if err = s.makeMailboxes(ctx, a); err == nil {
+			list, err = s.mailboxes(ctx, where, int64(a), name)
+		}
+	}
+	if err != nil {
+		return Mailbox{}, fmt.Errorf("cannot read a mailbox: %w", err)
+	}
+	if len(list) == 0 {
+		return Mailbox{}, ErrNoMailbox
+	}
+	return list[0], nil
+}
+
+func (s *Store) mailboxes(ctx context.Context, where string, args ...any) ([]Mailbox, error) {
+	var list []Mailbox
+	err := s.read(ctx, func(c *database.Conn) error {
+		return c.Each(func(r *database.Rows) error { list = append(list, readMailbox(r)); return nil }, selectMailboxes+where, args...)
+	})
+	return list, err
+}
+
+// makeMailboxes makes the default mailboxes of an account that has none yet.
+func (s *Store) makeMailboxes(ctx context.Context, id AccountID) error {
+	var made bool
+	err := s.read(ctx, func(c *database.Conn) error {
+		found, err := c.Row(func(r *database.Rows) { made = r.Int(0) > 0 },
+			"SELECT s.mailboxes FROM accounts a LEFT JOIN account_state s ON s.account = a.id WHERE a.id = ?", int64(id))
+		if err == nil && !found {
+			err = ErrNoAccount
+		}
+		return err
+	})
+	if err != nil || made {
+		return err
+	}
+	return s.submit(ctx, &op{apply: func(t *tx) error {
+		a, err := t.account(id)
+		if err != nil {
+			return err
+		}
+		return t.makeMailboxes(a)
+	}})
+}
+
+func (t *tx) makeMailboxes(a *accountState) error {
+	if a.mailboxes > 0 {
+		return nil
+	}
+	for _, d := range defaultMailboxes {
+		if _, err := t.makeMailbox(a, d.name, d.use, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tx) makeMailbox(a *accountState, name string, use imap.MailboxAttr, subscribed bool) (*mailboxState, error) {
+	if a.mailboxes >= maxMailboxes {
+		return nil, fmt.Errorf("%w: %d", ErrTooManyBoxes, a.mailboxes)
+	}
+	if t.uidValidity == math.MaxUint32 {
+		return nil, fmt.Errorf("%w: the store has no UIDVALIDITY left", ErrTooManyBoxes)
+	}
+	t.uidValidity++
+	t.touches++
+	id, err := t.db.Insert("INSERT INTO mailboxes (account, name, uid_validity, special_use, subscribed) VALUES (?, ?, ?, ?, ?)",
+		int64(a.id), name, t.uidValidity, string(use), subscribed)
+	if err != nil {
+		return nil, fmt.Errorf("cannot make mailbox %q: %w", name, err)
+	}
+	if _, err := t.db.Exec("INSERT INTO mailbox_state VALUES (?, 1, ?, 0, 0, 0, 0)", id, a.modseq); err != nil {
+		return nil, fmt.Errorf("cannot make mailbox %q: %w", name, err)
+	}
+	a.mailboxes++
+	t.touch(a)
+	return t.keep(&mailboxState{
+		id: MailboxID(id), account: a.id, name: name, uidValidity: t.uidValidity, uidNext: 1, modseq: a.modseq,
+	}), nil
+}
+
+// makePath makes a mailbox and those above it that do not exist.
+func (t *tx) makePath(a *accountState, name string, use imap.MailboxAttr, subscribed bool) (*mailboxState, error) {
+	for _, parent := range parents(name) {
+		m, err := t.named(a, parent)
+		if err != nil {
+			return nil, err
+		}
+		if m == nil {
+			if _, err := t.makeMailbox(a, parent, "", subscribed); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return t.makeMailbox(a, name, use, subscribed)
+}
+
+// mailboxOp runs an operation on one mailbox.
+func (s *Store) mailboxOp(ctx context.Context, what string, id MailboxID, apply func(*tx, *accountState, *mailboxState) error) error {
+	err := s.submit(ctx, &op{apply: func(t *tx) error {
+		m, err := t.mailbox(id)
+		if err != nil {
+			return err
+		}
+		a, err := t.account(m.account)
+		if err != nil {
+			return err
+		}
+		return apply(t, a, m)
+	}})
+	if err != nil {
+		return fmt.Errorf("cannot %s: %w", what, err)
+	}
+	return nil
+}
+
+// CreateMailbox makes a mailbox and those above it. Errors: ErrMailboxExists, ErrMailboxName, ErrSpecialUse
+// if another mailbox of the account has the use, ErrTooManyBoxes.
+func (s *Store) CreateMailbox(ctx context.Context, account AccountID, name string, use imap.MailboxAttr) (Mailbox, error) {
+	name, err := normalName(name)
+	if err != nil {
+		return Mailbox{}, fmt.Errorf("cannot create a mailbox: %w", err)
+	}
+	err = s.submit(ctx, &op{apply: func(t *tx) error {
+		a, err := t.account(account)
+		if err != nil {
+			return err
+		}
+		if err := t.makeMailboxes(a); err != nil {
+			return err
+		}
+		m, err := t.named(a, name)
+		if err != nil {
+			return err
+		}
+		if m != nil {
+			return ErrMailboxExists
+		}
+		if err := t.useIsFree(a, use); err != nil {
+			return err
+		}
+		_, err = t.makePath(a, name, use, false)
+		return err
+	}})
+	if err != nil {
+		return Mailbox{}, fmt.Errorf("cannot create a mailbox: %w", err)
+	}
+	return s.Mailbox(ctx, account, name)
+}
+
+func (t *tx) useIsFree(a *accountState, use imap.MailboxAttr) error {
+	if use == "" {
+		return nil
+	}
+	taken, err := t.db.Row(func(*database.Rows) {}, "SELECT 1 FROM mailboxes WHERE account = ? AND special_use = ? AND special_use <> ''",
+		int64(a.id), string(use))
+	if err == nil && taken {
+		err = ErrSpecialUse
+	}
+	return err
+}
+
+// DeleteMailbox removes a mailbox with its messages. INBOX and mailboxes with others below them give
+// ErrMailboxInUse. The messages count no more at once and are swept up in steps afterwards.
+func (s *Store) DeleteMailbox(ctx context.Context, id MailboxID) error {
+	return s.mailboxOp(ctx, "delete a mailbox", id, func(t *tx, a *accountState, m *mailboxState) error {
+		if m.name == inbox {
+			return ErrMailboxInUse
+		}
+		below, err := t.below(m)
+		if err != nil {
+			return err
+		}
+		if len(below) > 0 {
+			return ErrMailboxInUse
+		}
+		for _, sql := range []string{
+			"INSERT INTO doomed VALUES (?)",
+			"DELETE FROM mailbox_state WHERE mailbox = ?",
+			"DELETE FROM mailboxes WHERE id = ?",
+		} {
+			if _, err := t.db.Exec(sql, int64(id)); err != nil {
+				return err
+			}
+		}
+		delete(t.mailboxes, id)
+		delete(t.names, mailboxName{a.id, m.name})
+		a.mailboxes--
+		t.removed, t.swept = append(t.removed, id), true
+		t.charge(a, -m.messages, -m.size)
+		return nil
+	})
+}
+
+// below returns the mailboxes under another one.
+func (t *tx) below(m *mailboxState) ([]*mailboxState, error) {
+	var ids []MailboxID
+	prefix := m.name + "/"
+	err := t.db.Each(func(r *database.Rows) error {
+		if strings.HasPrefix(r.Text(1), prefix) {
+			ids = append(ids, MailboxID(r.Int(0)))
+		}
+		return nil
+	}, "SELECT id, name FROM mailboxes WHERE account = ? AND name > ? AND name < ?", int64(m.account), prefix, m.name+"0")
+	if err != nil {
+		return nil, fmt.Errorf("cannot list the mailboxes below: %w", err)
+	}
+	list := make([]*mailboxState, len(ids))
+	for i, id := range ids {
+		if list[i], err = t.mailbox(id); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// RenameMailbox renames a mailbox and those below it, and makes missing ones above the new name. UIDs,
+// UIDVALIDITY and special use stay. INBOX gives ErrMailboxInUse; a name that is taken ErrMailboxExists;
+// one below itself ErrMailboxName.
+func (s *Store) RenameMailbox(ctx context.Context, id MailboxID, name string) error {
+	name, err := normalName(name)
+	if err != nil {
+		return fmt.Errorf("cannot rename a mailbox: %w", err)
+	}
+	return s.mailboxOp(ctx, "rename a mailbox", id, func(t *tx, a *accountState, m *mailboxState) error {
+		if m.name == inbox {
+			return ErrMailboxInUse
+		}
+		if strings.HasPrefix(name, m.name+"/") {
+			return fmt.Errorf("%w: lies below the mailbox itself", ErrMailboxName)
+		}
+		return t.rename(a, m, name)
+	})
+}
+
+func (t *tx) rename(a *accountState, m *mailboxState, name string) error {
+	moved, err := t.below(m)
+	if err != nil {
+		return err
+	}
+	moved = append([]*mailboxState{m}, moved...)
+	names := make([]string, len(moved))
+	for i, b := range moved {
+		if names[i], err = normalName(name + strings.TrimPrefix(b.name, m.name)); err != nil {
+			return err
+		}
+		other, err := t.named(a, names[i])
+		if err != nil {
+			return err
+		}
+		if other != nil {
+			return ErrMailboxExists
+		}
+	}
+	for _, parent := range parents(name) {
+		above, err := t.named(a, parent)
+		if err != nil {
+			return err
+		}
+		if above == nil {
+			if _, err := t.makeMailbox(a, parent, "", false); err != nil {
+				return err
+			}
+		}
+	}
+	for i, b := range moved {
+		if _, err := t.db.Exec("UPDATE mailboxes SET name = ? WHERE id = ?", names[i], int64(b.id)); err != nil {
+			return fmt.Errorf("cannot rename mailbox %d: %w", b.id, err)
+		}
+		delete(t.names, mailboxName{a.id, b.name})
+		b.name = names[i]
+		t.names[mailboxName{a.id, b.name}] = b
+	}
+	return nil
+}
+
+// SetSubscribed sets whether a mailbox is in the list of subscriptions.
+func (s *Store) SetSubscribed(ctx context.Context, id MailboxID, on bool) error {
+	return s.mailboxOp(ctx, "change a subscription", id, func(t *tx, _ *accountState, m *mailboxState) error {
+		_, err := t.db.Exec("UPDATE mailboxes SET subscribed = ? WHERE id = ?", on, int64(m.id))
+		return err
+	})
+}

@@ -1,0 +1,134 @@
+package store
+
+import (
+	"fmt"
+	"time"
+
+	"gouv.tg/messagerie/mailstack/store/database"
+)
+
+// schemaVersion is kept in SQLite's user_version.
+const schemaVersion = 1
+
+// What changes with every delivery (account_state, mailbox_state) is kept apart from what seldom changes:
+// narrow rows mean few pages to write for a batch. No foreign keys: one writer checks what it needs to in
+// memory, and Check verifies all references. Times are Unix milliseconds.
+const schema = `
+CREATE TABLE meta (
+  id            INTEGER PRIMARY KEY CHECK (id = 1),
+  uid_validity  INTEGER NOT NULL, -- the last one given
+  accounts_hash TEXT    NOT NULL,
+  segment       INTEGER NOT NULL, -- end of the bytes that metadata refers to
+  offset        INTEGER NOT NULL
+);
+CREATE TABLE accounts (
+  id              INTEGER PRIMARY KEY AUTOINCREMENT,
+  address         TEXT    NOT NULL UNIQUE,
+  name            TEXT    NOT NULL,
+  entity          TEXT    NOT NULL,
+  service         TEXT    NOT NULL,
+  password        TEXT    NOT NULL,
+  source_password TEXT    NOT NULL, -- what the source said last
+  quota           INTEGER NOT NULL, -- bytes, 0: none
+  disabled        INTEGER NOT NULL
+);
+-- Made when an account first needs it.
+CREATE TABLE account_state (
+  account   INTEGER PRIMARY KEY,
+  used      INTEGER NOT NULL,
+  messages  INTEGER NOT NULL,
+  modseq    INTEGER NOT NULL,
+  mailboxes INTEGER NOT NULL
+);
+CREATE TABLE mailboxes (
+  id           INTEGER PRIMARY KEY AUTOINCREMENT,
+  account      INTEGER NOT NULL,
+  name         TEXT    NOT NULL,
+  uid_validity INTEGER NOT NULL UNIQUE,
+  special_use  TEXT    NOT NULL,
+  subscribed   INTEGER NOT NULL,
+  UNIQUE (account, name)
+);
+CREATE UNIQUE INDEX mailboxes_special_use ON mailboxes (account, special_use) WHERE special_use <> '';
+CREATE TABLE mailbox_state (
+  mailbox  INTEGER PRIMARY KEY,
+  uid_next INTEGER NOT NULL,
+  modseq   INTEGER NOT NULL,
+  messages INTEGER NOT NULL,
+  unseen   INTEGER NOT NULL,
+  deleted  INTEGER NOT NULL,
+  size     INTEGER NOT NULL
+);
+CREATE TABLE messages (
+  mailbox  INTEGER NOT NULL,
+  uid      INTEGER NOT NULL,
+  modseq   INTEGER NOT NULL,
+  flags    INTEGER NOT NULL, -- bits, see flags.go
+  keywords TEXT    NOT NULL, -- those without a bit, separated by spaces
+  date     INTEGER NOT NULL,
+  size     INTEGER NOT NULL,
+  content  INTEGER NOT NULL,
+  PRIMARY KEY (mailbox, uid)
+) WITHOUT ROWID;
+CREATE TABLE contents (
+  id        INTEGER PRIMARY KEY,
+  segment   INTEGER NOT NULL,
+  offset    INTEGER NOT NULL,
+  length    INTEGER NOT NULL,
+  crc       INTEGER NOT NULL,
+  refs      INTEGER NOT NULL, -- rows of messages and queue
+  envelope  BLOB,             -- NULL when only the queue refers to it
+  structure BLOB
+);
+CREATE TABLE vanished (
+  mailbox INTEGER NOT NULL,
+  modseq  INTEGER NOT NULL,
+  uid     INTEGER NOT NULL,
+  PRIMARY KEY (mailbox, modseq, uid)
+) WITHOUT ROWID;
+-- The deliveries that accounts already have; ids ascend with time, so that old ones are found without an index.
+CREATE TABLE delivered (
+  id       INTEGER PRIMARY KEY,
+  account  INTEGER NOT NULL,
+  delivery TEXT    NOT NULL,
+  time     INTEGER NOT NULL,
+  UNIQUE (account, delivery)
+);
+CREATE TABLE queue (
+  id           INTEGER PRIMARY KEY AUTOINCREMENT,
+  token        TEXT    NOT NULL UNIQUE,
+  sender       TEXT    NOT NULL,
+  recipient    TEXT    NOT NULL,
+  content      INTEGER NOT NULL,
+  size         INTEGER NOT NULL,
+  attempts     INTEGER NOT NULL,
+  created      INTEGER NOT NULL,
+  next_attempt INTEGER NOT NULL,
+  expires      INTEGER NOT NULL,
+  last_error   TEXT    NOT NULL
+);
+CREATE INDEX queue_next_attempt ON queue (next_attempt);
+-- Removed mailboxes whose messages are still being swept up.
+CREATE TABLE doomed (mailbox INTEGER PRIMARY KEY);
+`
+
+// migrate makes the tables in a new database and refuses one from a later version.
+func migrate(db *database.Conn, now time.Time) error {
+	var version int64
+	if _, err := db.Row(func(r *database.Rows) { version = r.Int(0) }, "PRAGMA user_version"); err != nil {
+		return fmt.Errorf("cannot read the schema version: %w", err)
+	}
+	switch {
+	case version == schemaVersion:
+		return nil
+	case version != 0:
+		return fmt.Errorf("cannot use a database with schema version %d; this program knows %d", version, schemaVersion)
+	}
+	// UIDVALIDITY starts from the clock: should a store be lost and made anew, clients notice.
+	script := fmt.Sprintf("BEGIN; %s INSERT INTO meta VALUES (1, %d, '', 0, 0); PRAGMA user_version = %d; COMMIT;",
+		schema, now.Unix(), schemaVersion)
+	if err := db.Script(script); err != nil {
+		return fmt.Errorf("cannot create tables: %w", err)
+	}
+	return nil
+}
