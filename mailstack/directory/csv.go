@@ -14,8 +14,8 @@ import (
 // Limits of a CSV file of accounts.
 const (
 	MaxRows     = 200_000
-	maxField    = 1 << 10   // bytes
-	maxCSVBytes = 128 << 20 // bytes
+	maxField    = 1 << 10  // bytes
+	maxCSVBytes = 64 << 20 // bytes
 )
 
 // Account is one row of the file of accounts.
@@ -130,7 +130,9 @@ func (p *csvParser) row() error {
 	var field [5]string
 	for i, value := range record {
 		column := columns[p.index[i]]
-		value = strings.TrimSpace(value)
+		if column != "password" {
+			value = strings.TrimSpace(value)
+		}
 		if err := checkField(value); err != "" {
 			return &CSVError{p.line, column, err}
 		}
