@@ -1,0 +1,67 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"gouv.tg/messagerie/test/harness"
+)
+
+// victim is what a round kills. All that it takes to kill is looked up beforehand.
+type victim struct {
+	name string
+	kill func() error
+	// recover does what does not happen by itself; nil: nothing.
+	recover func(ctx context.Context) error
+	// check finds what should have lived on and did not; nil: nothing should.
+	check func() ([]Finding, error)
+}
+
+// podVictim kills the process of a Pod; the node must start it again.
+func podVictim(ctx context.Context, i *harness.Installation, namespace, name string) (victim, error) {
+	p, err := i.PodProcess(ctx, namespace, name)
+	if err != nil {
+		return victim{}, err
+	}
+	return victim{name: fmt.Sprintf("%s of %s", name, namespace), kill: p.Kill9}, nil
+}
+
+// wholeVictim kills the control plane, the node, the operator and every Pod at once.
+func wholeVictim(i *harness.Installation) (victim, error) {
+	processes, err := i.Processes()
+	return victim{
+		name:    fmt.Sprintf("up and its %d Pods", len(processes)),
+		kill:    func() error { return i.KillEverything(processes) },
+		recover: func(ctx context.Context) error { return restart(ctx, i, 0) },
+	}, err
+}
+
+// upVictim kills control plane, node and operator; the Pods must live on and be taken over by the next ones.
+func upVictim(i *harness.Installation, random *rand.Rand) (victim, error) {
+	before, err := i.Processes()
+	away := time.Duration(random.IntN(2000)) * time.Millisecond
+	return victim{
+		name:    "up alone",
+		kill:    i.Kill9,
+		recover: func(ctx context.Context) error { return restart(ctx, i, away) },
+		check: func() ([]Finding, error) {
+			var findings []Finding
+			after, err := i.Processes()
+			for _, p := range before {
+				if !slices.Contains(after, p) {
+					findings = append(findings, Finding{Restarted, fmt.Sprintf("process %d of a Pod did not live on", p.PID)})
+				}
+			}
+			return findings, err
+		},
+	}, err
+}
+
+func restart(ctx context.Context, i *harness.Installation, away time.Duration) error {
+	time.Sleep(away)
+	_, err := i.Start(ctx)
+	return err
+}
