@@ -60,4 +60,9 @@ const (
 	ReasonStoppingCell = "StoppingCell"
 	// ReasonReleasingData: the ministry is being deleted; its data is kept or removed as the policy says.
 	ReasonReleasingData = "ReleasingData"
+
+	// ReasonMinistriesRemain: the Platform is being deleted; it stays for as long as there are ministries.
+	ReasonMinistriesRemain = "MinistriesRemain"
+	// ReasonStoppingGateways: the Platform is being deleted; its gateways stop.
+	ReasonStoppingGateways = "StoppingGateways"
 )

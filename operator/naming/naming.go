@@ -50,8 +50,6 @@ const (
 	GatewayTLS = "gateway-tls"
 	// GatewayLink is the Secret with the gateways' link certificate.
 	GatewayLink = "gateway-link"
-	// OperatorLink is the Secret with the operator's link certificate.
-	OperatorLink = "operator-link"
 	// CA is the Secret with the certificate authority.
 	CA = "messagerie-ca"
 

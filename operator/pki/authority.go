@@ -21,6 +21,9 @@ const (
 	// CertificateLifetime is how long an issued certificate is valid.
 	CertificateLifetime = 90 * 24 * time.Hour
 
+	// RenewAfter is how long a certificate is used before it is replaced.
+	RenewAfter = CertificateLifetime * 2 / 3
+
 	// backdate allows for clocks that run a little behind.
 	backdate = 5 * time.Minute
 

@@ -74,7 +74,7 @@ func (a *Authority) Check(b Bundle, r Request, now time.Time) (renewAt time.Time
 	if err := covers(cert, r); err != nil {
 		return time.Time{}, err
 	}
-	renewAt = cert.NotAfter.Add(-CertificateLifetime / 3)
+	renewAt = cert.NotAfter.Add(RenewAfter - CertificateLifetime)
 	if !now.Before(renewAt) {
 		return time.Time{}, fmt.Errorf("the certificate ends at %s", cert.NotAfter.UTC().Format(time.RFC3339))
 	}

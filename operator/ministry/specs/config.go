@@ -122,8 +122,9 @@ func (in Input) ConfigMap(config string) *corev1ac.ConfigMapApplyConfiguration {
 		WithData(map[string]string{configKey: config})
 }
 
-// Digest identifies a configuration that is read at start only: a change of it restarts the Pod.
-func Digest(config string) string {
-	sum := sha256.Sum256([]byte(config))
+// Digest identifies what a Pod takes in at its start only: its configuration, image and size. The Pod carries it, so that
+// one sees whether it is the Pod that is wanted.
+func (in Input) Digest(config string) string {
+	sum := sha256.Sum256([]byte(config + "\n" + in.Image + "\n" + string(in.Ministry.Spec.Size)))
 	return hex.EncodeToString(sum[:8])
 }

@@ -18,7 +18,7 @@ func (in Input) StatefulSet(config string) *appsv1ac.StatefulSetApplyConfigurati
 		WithLabels(selector).
 		WithAnnotations(map[string]string{
 			naming.AnnotationDomains: in.DomainsAnnotation(),
-			naming.AnnotationConfig:  Digest(config),
+			naming.AnnotationConfig:  in.Digest(config),
 		}).
 		WithSpec(in.podSpec())
 	claims := appsv1ac.StatefulSetPersistentVolumeClaimRetentionPolicy().

@@ -2,6 +2,8 @@ package specs
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -72,6 +74,12 @@ func (in Input) Config() (string, error) {
 		return "", fmt.Errorf("cannot encode the configuration of the gateways: %w", err)
 	}
 	return string(text), nil
+}
+
+// Digest identifies what a gateway takes in at its start only: its configuration and image.
+func (in Input) Digest(config string) string {
+	sum := sha256.Sum256([]byte(config + "\n" + in.Image))
+	return hex.EncodeToString(sum[:8])
 }
 
 // ConfigMap holds gateway.json.

@@ -1,9 +1,6 @@
 package specs
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -19,10 +16,9 @@ import (
 
 // StatefulSet is the gateways. They hold no data; they are a StatefulSet for their stable names.
 func (in Input) StatefulSet(config string) *appsv1ac.StatefulSetApplyConfiguration {
-	sum := sha256.Sum256([]byte(config))
 	template := corev1ac.PodTemplateSpec().
 		WithLabels(selector()).
-		WithAnnotations(map[string]string{naming.AnnotationConfig: hex.EncodeToString(sum[:8])}).
+		WithAnnotations(map[string]string{naming.AnnotationConfig: in.Digest(config)}).
 		WithSpec(in.podSpec())
 	return appsv1ac.StatefulSet(naming.Gateway, naming.SystemNamespace).
 		WithLabels(labels()).
