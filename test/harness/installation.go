@@ -34,6 +34,8 @@ type Options struct {
 	Nodes int
 	// Ports as the flag of up takes it; empty: a base drawn once, so that a restart serves where the first start did.
 	Ports string
+	// Arguments are further ones of up, for every start.
+	Arguments []string
 }
 
 // Installation is one data folder and, while it runs, the process of `messagerie up` on it. Its methods are for one
@@ -83,6 +85,7 @@ func (i *Installation) Start(ctx context.Context) (time.Duration, error) {
 	if i.o.Nodes > 0 {
 		args = append(args, "--nodes", strconv.Itoa(i.o.Nodes))
 	}
+	args = append(args, i.o.Arguments...)
 	if err != nil { // the first start
 		for _, file := range i.o.Apply {
 			args = append(args, "--apply", file)
