@@ -81,7 +81,7 @@ func (i *Installation) Start(ctx context.Context) (time.Duration, error) {
 		return 0, errors.New("cannot start: it runs already")
 	}
 	_, err := os.Stat(filepath.Join(i.Data(), "kubeconfig"))
-	args := []string{"up", "--data", i.Data(), "--ports", i.o.Ports}
+	args := append([]string{"up", "--data", i.Data(), "--ports", i.o.Ports}, i.o.Arguments...)
 	if i.o.Nodes > 0 {
 		args = append(args, "--nodes", strconv.Itoa(i.o.Nodes))
 	}

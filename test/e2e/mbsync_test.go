@@ -1,0 +1,109 @@
+package e2e
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/pem"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"gouv.tg/messagerie/test/harness"
+)
+
+// pull synchronises an account's INBOX into an empty Maildir with mbsync and returns all its messages in the order of
+// their arrival, line ends as in a Maildir. It waits until there is at least one.
+func pull(ctx context.Context, t *testing.T, status harness.Status, account harness.Account) []byte {
+	t.Helper()
+	for {
+		if text := pullOnce(ctx, t, status, account); len(text) > 0 {
+			return text
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("nothing arrived for %s", account.Address)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func pullOnce(ctx context.Context, t *testing.T, status harness.Status, account harness.Account) []byte {
+	t.Helper()
+	dir := t.TempDir()
+	host, port, err := net.SplitHostPort(status.Endpoints["imaps"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate := filepath.Join(dir, "server.crt")
+	if err := os.WriteFile(certificate, serverCertificate(t, status), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	config := filepath.Join(dir, "mbsyncrc")
+	text := fmt.Sprintf(`IMAPAccount server
+Host %s
+Port %s
+User %s
+Pass %s
+SSLType IMAPS
+SystemCertificates no
+CertificateFile %s
+
+IMAPStore far
+Account server
+
+MaildirStore near
+Path %s/mail/
+Inbox %s/mail/INBOX
+
+Channel all
+Far :far:
+Near :near:
+Patterns INBOX
+Create Near
+SyncState *
+`, host, port, account.Address, account.Password, certificate, dir, dir)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "mail"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(ctx, "mbsync", "-c", config, "-a").CombinedOutput(); err != nil {
+		t.Fatalf("mbsync: %v\n%s", err, out)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "mail", "INBOX", "[cn]*", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(files)
+	var all []byte
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, data...)
+	}
+	return all
+}
+
+// serverCertificate is what the server shows, verified here by the installation's authority: mbsync trusts exactly it,
+// because it cannot check the name of a server that it reaches by address.
+func serverCertificate(t *testing.T, status harness.Status) []byte {
+	t.Helper()
+	config, err := status.ClientTLS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := tls.Dial("tcp", status.Endpoints["imaps"], config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: conn.ConnectionState().PeerCertificates[0].Raw})
+}
