@@ -80,88 +80,126 @@ func (s *Store) enqueue(o *op) error {
 	}
 }
 
-// write is the writer's goroutine.
+// batch is what becomes durable together.
+type batch struct {
+	ops      []*op
+	promises []promise
+	end      segment.Position // of its bytes
+	synced   chan error
+}
+
+// write is the writer's goroutine. While one batch's rows are written and committed, the bytes of the next
+// are being synced.
 func (s *Store) write() {
 	defer close(s.written)
-	batch := make([]*op, 0, maxBatch)
-	for first := range s.pending {
-		batch = s.collect(batch[:0], first)
-		if len(batch) == 0 {
-			continue
+	var current *batch
+	for {
+		var syncErr error
+		if current != nil {
+			syncErr = <-current.synced
 		}
-		err := s.commit(batch)
-		if err == nil {
-			s.tell()
+		next := s.gather(current == nil)
+		if next != nil {
+			s.start(next)
 		}
-		s.tx.endBatch()
-		for _, o := range batch {
-			if err != nil && o.err == nil {
-				o.err = err
-			}
-			close(o.done)
+		switch {
+		case current != nil:
+			s.complete(current, syncErr)
+		case next == nil:
+			return
 		}
-		clear(batch)
-		s.checkpoint()
+		current = next
 	}
 }
 
-// collect takes what is waiting.
-func (s *Store) collect(batch []*op, o *op) []*op {
+// gather takes what is waiting. With wait it waits for something, and returns nil once the store is closed.
+func (s *Store) gather(wait bool) *batch {
+	b := &batch{synced: make(chan error, 1)}
 	bytes := 0
-	for {
+	for len(b.ops) < maxBatch && bytes < maxBatchBytes {
+		o := s.next(wait && len(b.ops) == 0)
+		if o == nil {
+			break
+		}
 		if o.state.CompareAndSwap(opWaiting, opTaken) {
-			batch = append(batch, o)
+			b.ops = append(b.ops, o)
 			bytes += len(o.raw)
 		}
-		if len(batch) == maxBatch || bytes >= maxBatchBytes {
-			return batch
-		}
-		select {
-		case next, ok := <-s.pending:
-			if !ok {
-				return batch
-			}
-			o = next
-		default:
-			return batch
-		}
+	}
+	if len(b.ops) == 0 {
+		return nil
+	}
+	return b
+}
+
+func (s *Store) next(wait bool) *op {
+	if wait {
+		return <-s.pending
+	}
+	select {
+	case o := <-s.pending:
+		return o
+	default:
+		return nil
 	}
 }
 
-// commit makes a batch durable. Its error concerns all operations that have no error of their own.
-func (s *Store) commit(batch []*op) error {
+// start decides which operations are attempted, appends their bytes and starts to sync them.
+func (s *Store) start(b *batch) {
+	s.tx.now = s.now()
+	for _, o := range b.ops {
+		if o.err = s.Err(); o.err == nil && o.decide != nil {
+			o.err = o.decide(s.tx)
+		}
+	}
+	b.promises, s.tx.promises = s.tx.promises, nil
+	appended := s.appendBytes(b.ops)
+	b.end = s.log.End()
+	if !appended {
+		b.synced <- nil
+		return
+	}
+	go func() { b.synced <- s.log.Sync() }()
+}
+
+// complete makes the changes of a batch whose bytes are durable, and answers its callers.
+func (s *Store) complete(b *batch, syncErr error) {
+	if syncErr != nil {
+		failBytes(b.ops, s.writeError(syncErr))
+	}
+	err := s.commit(b)
+	if err == nil {
+		s.tell()
+	}
+	for _, p := range b.promises {
+		p.account.promised -= p.bytes
+	}
+	s.tx.endBatch()
+	for _, o := range b.ops {
+		if o.err == nil {
+			o.err = err
+		}
+		close(o.done)
+	}
+	s.checkpoint()
+}
+
+// commit makes a batch's changes durable. Its error concerns all operations that have no error of their own.
+func (s *Store) commit(b *batch) error {
 	if err := s.Err(); err != nil {
 		return err
 	}
-	t := s.tx
-	t.now = s.now()
-	if err := t.db.Control("BEGIN IMMEDIATE"); err != nil {
-		return fmt.Errorf("cannot begin: %w", err)
-	}
-	for _, o := range batch {
-		if o.decide != nil {
-			o.err = o.decide(t)
-		}
-	}
-	s.appendBytes(batch)
-	synced := make(chan error, 1)
-	go func() { synced <- s.log.Sync() }() // while the rows are written
-	clean := s.apply(batch)
-	if err := <-synced; err != nil {
-		failBytes(batch, s.writeError(err))
-		clean = false
+	if err := s.begin(); err != nil {
+		return err
 	}
 	var err error
-	if !clean && s.Err() == nil {
+	if !s.apply(b.ops) {
 		if err = s.rollback(); err == nil {
-			err = s.applyOneByOne(batch)
+			err = s.applyOneByOne(b.ops)
 		}
 	}
 	if err == nil {
-		err = s.Err()
-	}
-	if err == nil {
-		err = s.finish()
+		err = s.finish(b.end)
 	}
 	if err != nil {
 		if rerr := s.rollback(); rerr != nil {
@@ -171,23 +209,32 @@ func (s *Store) commit(batch []*op) error {
 	return err
 }
 
-// appendBytes appends the messages of all operations that are still wanted. When the log cannot be
-// written, all of them fail: it takes back what was not synced.
-func (s *Store) appendBytes(batch []*op) {
-	for _, o := range batch {
+func (s *Store) begin() error {
+	if err := s.tx.db.Control("BEGIN IMMEDIATE"); err != nil {
+		return fmt.Errorf("cannot begin: %w", err)
+	}
+	return nil
+}
+
+// appendBytes appends the messages of all operations that are still wanted, and tells whether there are any.
+// When the log cannot be written, all of them fail: it takes back what was not synced.
+func (s *Store) appendBytes(ops []*op) (appended bool) {
+	for _, o := range ops {
 		if o.raw == nil || o.err != nil {
 			continue
 		}
 		var err error
 		if o.ref, err = s.log.Append(o.raw); err != nil {
-			failBytes(batch, s.writeError(err))
-			return
+			failBytes(ops, s.writeError(err))
+			return false
 		}
+		appended = true
 	}
+	return appended
 }
 
-func failBytes(batch []*op, err error) {
-	for _, o := range batch {
+func failBytes(ops []*op, err error) {
+	for _, o := range ops {
 		if o.raw != nil && o.err == nil {
 			o.err = err
 		}
@@ -204,9 +251,9 @@ func (s *Store) writeError(err error) error {
 }
 
 // apply runs the operations in the transaction. It returns false when one failed halfway.
-func (s *Store) apply(batch []*op) (clean bool) {
+func (s *Store) apply(ops []*op) (clean bool) {
 	t := s.tx
-	for _, o := range batch {
+	for _, o := range ops {
 		if o.err != nil {
 			continue
 		}
@@ -223,12 +270,12 @@ func (s *Store) apply(batch []*op) (clean bool) {
 }
 
 // applyOneByOne gives every operation a savepoint, after the batch as a whole has failed.
-func (s *Store) applyOneByOne(batch []*op) error {
+func (s *Store) applyOneByOne(ops []*op) error {
 	t := s.tx
-	if err := t.db.Control("BEGIN IMMEDIATE"); err != nil {
-		return fmt.Errorf("cannot begin: %w", err)
+	if err := s.begin(); err != nil {
+		return err
 	}
-	for _, o := range batch {
+	for _, o := range ops {
 		if o.err != nil {
 			continue
 		}
@@ -258,8 +305,8 @@ func (s *Store) applyOneByOne(batch []*op) error {
 }
 
 // finish writes the counters and commits.
-func (s *Store) finish() error {
-	t, end := s.tx, s.log.End()
+func (s *Store) finish(end segment.Position) error {
+	t := s.tx
 	_, err := t.db.Exec("UPDATE meta SET uid_validity = ?, segment = ?, offset = ? WHERE id = 1",
 		t.uidValidity, end.Segment, end.Offset)
 	if err != nil {

@@ -112,8 +112,14 @@ func newToken() string {
 func (p *delivery) size() int64 { return int64(len(p.content.raw)) }
 
 // decide sets aside room for the message in all accounts.
-func (p *delivery) decide(t *tx) error {
-	for i, r := range p.Local {
+func (p *delivery) decide(t *tx) (err error) {
+	before := len(t.promises)
+	defer func() {
+		if err != nil {
+			t.unpromise(before)
+		}
+	}()
+	for _, r := range p.Local {
 		a, err := t.account(r.Account)
 		if err != nil {
 			return err
@@ -123,28 +129,15 @@ func (p *delivery) decide(t *tx) error {
 		}
 		if !a.admits(p.size()) {
 			// What an account has already needs no room.
-			if has, err := t.hasDelivery(r.Account, p.ID); err != nil || !has {
-				p.release(t, i)
-				return firstError(err, ErrOverQuota)
+			has, err := t.hasDelivery(r.Account, p.ID)
+			if err != nil {
+				return err
+			}
+			if !has {
+				return ErrOverQuota
 			}
 		}
 		t.promise(a, p.size())
-	}
-	return nil
-}
-
-// release gives back what was set aside for the first n recipients.
-func (p *delivery) release(t *tx, n int) {
-	for _, r := range p.Local[:n] {
-		t.accounts[r.Account].promised -= p.size()
-	}
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
 	}
 	return nil
 }

@@ -21,8 +21,8 @@ type tx struct {
 	mailboxes   map[MailboxID]*mailboxState
 	names       map[mailboxName]*mailboxState
 	dirty       []dirtyState
-	promised    []*accountState
-	touches     int64 // counts changes of states
+	promises    []promise // of the operations that are being decided on
+	touches     int64     // counts changes of states
 	uidValidity uint32
 	nextContent int64
 
@@ -37,6 +37,12 @@ type tx struct {
 type mailboxName struct {
 	account AccountID
 	name    string
+}
+
+// promise is room that was set aside for an operation until its batch is complete.
+type promise struct {
+	account *accountState
+	bytes   int64
 }
 
 type dirtyState interface{ write(*tx) error }
@@ -82,7 +88,7 @@ func (t *tx) forget() error {
 	t.accounts = make(map[AccountID]*accountState)
 	t.mailboxes = make(map[MailboxID]*mailboxState)
 	t.names = make(map[mailboxName]*mailboxState)
-	t.dirty, t.promised = nil, nil
+	t.dirty = nil
 	// Within a transaction the counters may be ahead of the tables.
 	found, err := t.db.Row(func(r *database.Rows) { t.uidValidity = max(t.uidValidity, uint32(r.Int(0))) }, "SELECT uid_validity FROM meta")
 	if err == nil && !found {
@@ -159,17 +165,23 @@ func (a *accountState) write(t *tx) error {
 	return nil
 }
 
-// admits tells whether so many more bytes fit the quota, besides those promised in this batch.
+// admits tells whether so many more bytes fit the quota, besides those promised already.
 func (a *accountState) admits(bytes int64) bool {
 	return a.quota == 0 || a.used+a.promised+bytes <= a.quota
 }
 
-// promise sets bytes aside until the end of the batch.
+// promise sets room aside until the end of the batch.
 func (t *tx) promise(a *accountState, bytes int64) {
-	if a.promised == 0 {
-		t.promised = append(t.promised, a)
-	}
 	a.promised += bytes
+	t.promises = append(t.promises, promise{a, bytes})
+}
+
+// unpromise takes promises back until n are left.
+func (t *tx) unpromise(n int) {
+	for _, p := range t.promises[n:] {
+		p.account.promised -= p.bytes
+	}
+	t.promises = t.promises[:n]
 }
 
 // charge books messages, or takes them off with negative figures.
@@ -269,10 +281,6 @@ func (t *tx) flush() error {
 
 // endBatch forgets what belongs to one batch only.
 func (t *tx) endBatch() {
-	for _, a := range t.promised {
-		a.promised = 0
-	}
-	t.promised = t.promised[:0]
 	clear(t.events)
 	t.events, t.removed = t.events[:0], t.removed[:0]
 	t.accountsChanged, t.queueChanged, t.swept = false, false, false
