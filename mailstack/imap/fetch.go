@@ -102,11 +102,9 @@ func (s *Session) load(e *entry, options *imap.FetchOptions) (item loaded, err e
 		}
 	}
 	if options.BodyStructure != nil {
-		structure, err := m.store.BodyStructure(s.ctx, m.id, e.uid)
-		if err != nil {
+		if item.structure, err = m.store.BodyStructure(s.ctx, m.id, e.uid); err != nil {
 			return item, err
 		}
-		item.structure = safeStructure(structure)
 	}
 	if len(options.BodySection)+len(options.BinarySection)+len(options.BinarySectionSize) == 0 {
 		return item, nil

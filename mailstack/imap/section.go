@@ -2,7 +2,6 @@ package imap
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -68,44 +67,4 @@ func binarySection(raw []byte, path []int) ([]byte, error) {
 		return nil, no(imap.ResponseCodeUnknownCTE, "The transfer encoding of this part is not known")
 	}
 	return decoded, nil
-}
-
-// safeStructure makes a body structure that the library can write: a multipart without parts and extension data that
-// are missing, both from broken messages, would make it panic.
-func safeStructure(bs imap.BodyStructure) imap.BodyStructure {
-	switch bs := bs.(type) {
-	case *imap.BodyStructureMultiPart:
-		if len(bs.Children) == 0 {
-			return emptyText()
-		}
-		safe := *bs
-		safe.Children = make([]imap.BodyStructure, len(bs.Children))
-		for i, child := range bs.Children {
-			safe.Children[i] = safeStructure(child)
-		}
-		if safe.Extended == nil {
-			safe.Extended = &imap.BodyStructureMultiPartExt{}
-		}
-		return &safe
-	case *imap.BodyStructureSinglePart:
-		safe := *bs
-		if safe.Extended == nil {
-			safe.Extended = &imap.BodyStructureSinglePartExt{}
-		}
-		if inner := safe.MessageRFC822; inner != nil {
-			copied := *inner
-			copied.BodyStructure = safeStructure(inner.BodyStructure)
-			safe.MessageRFC822 = &copied
-		} else if strings.EqualFold(safe.Type, "text") && safe.Text == nil {
-			safe.Text = &imap.BodyStructureText{}
-		}
-		return &safe
-	}
-	return emptyText()
-}
-
-func emptyText() imap.BodyStructure {
-	return &imap.BodyStructureSinglePart{
-		Type: "text", Subtype: "plain", Text: &imap.BodyStructureText{}, Extended: &imap.BodyStructureSinglePartExt{},
-	}
 }

@@ -58,7 +58,11 @@ func (s *Session) Poll(w *imapserver.UpdateWriter, allowExpunge bool) error {
 	if s.selected == nil {
 		return nil
 	}
-	if err := s.selected.receive(s.ctx); err != nil {
+	err := s.selected.receive(s.ctx)
+	if errors.Is(err, store.ErrNoMailbox) {
+		return s.conn.Bye("Selected mailbox was removed") // there is no other way to say so
+	}
+	if err != nil {
 		return s.fail("POLL", err)
 	}
 	return s.selected.view.announce(w, allowExpunge)
@@ -79,11 +83,9 @@ func (s *Session) Idle(w *imapserver.UpdateWriter, stop <-chan struct{}) error {
 		case <-stop:
 			return nil
 		case batch, open := <-events:
-			if !open {
-				<-stop // the mailbox is gone: the next command says so
-				return nil
+			if open {
+				s.selected.view.apply(batch)
 			}
-			s.selected.view.apply(batch)
 			if err := s.Poll(w, true); err != nil {
 				return err
 			}

@@ -25,7 +25,6 @@ type entry struct {
 	uid    imap.UID
 	size   uint32
 	flags  uint32 // index into view.flagSets
-	zone   int16  // minutes east
 	dirty  bool   // flags differ from what the client was last told
 	gone   bool   // expunged, the client does not know yet
 }
@@ -56,19 +55,14 @@ func newView(messages []store.Message) *view {
 }
 
 func (v *view) add(m store.Message) {
-	_, offset := m.InternalDate.Zone()
 	v.entries = append(v.entries, entry{
 		modSeq: m.ModSeq, date: m.InternalDate.Unix(), uid: m.UID, size: uint32(m.Size),
-		flags: v.intern(m.Flags), zone: int16(offset / 60),
+		flags: v.intern(m.Flags),
 	})
 }
 
-func (e *entry) internalDate() time.Time {
-	if e.zone == 0 {
-		return time.Unix(e.date, 0).UTC()
-	}
-	return time.Unix(e.date, 0).In(time.FixedZone("", int(e.zone)*60))
-}
+// internalDate is in UTC: the store keeps no zone.
+func (e *entry) internalDate() time.Time { return time.Unix(e.date, 0).UTC() }
 
 // intern returns the index of a set of flags; equal sets are held once.
 func (v *view) intern(flags []imap.Flag) uint32 {

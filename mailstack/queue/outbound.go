@@ -31,63 +31,46 @@ const (
 
 var errOutboundDown = errors.New("outbound relay was not reachable a moment ago")
 
-// send tries the recipients at the indexes in one transaction and records the outcomes.
-func (o *Outbound) send(ctx context.Context, hostname string, group []store.QueueItem, indexes []int, raw []byte, outcomes []*failure) {
-	accepted, err := o.transaction(ctx, hostname, group, indexes, raw, outcomes)
+// send sends one item.
+func (o *Outbound) send(ctx context.Context, hostname string, item store.QueueItem, raw []byte) *failure {
+	err := o.transaction(ctx, hostname, item, raw)
 	if err == nil {
-		return
+		return nil
 	}
 	f := refusal(err)
 	f.remote = o.Address
-	for _, i := range accepted {
-		outcomes[i] = f
-	}
+	return f
 }
 
-// transaction returns an error with the indexes it concerns; refused recipients are recorded in outcomes.
-func (o *Outbound) transaction(ctx context.Context, hostname string, group []store.QueueItem, indexes []int, raw []byte, outcomes []*failure) ([]int, error) {
+func (o *Outbound) transaction(ctx context.Context, hostname string, item store.QueueItem, raw []byte) error {
 	if time.Now().UnixNano() < o.downUntil.Load() {
-		return indexes, errOutboundDown
+		return errOutboundDown
 	}
 	client, stop, err := o.connect(ctx, hostname)
 	if err != nil {
 		o.downUntil.Store(time.Now().Add(outboundRest).UnixNano())
-		return indexes, err
+		return err
 	}
 	defer client.Close()
 	defer stop()
-	if err := client.Mail(group[indexes[0]].Sender, &smtp.MailOptions{Size: int64(len(raw))}); err != nil {
-		return indexes, err
+	if err := client.Mail(item.Sender, &smtp.MailOptions{Size: int64(len(raw))}); err != nil {
+		return err
 	}
-	var accepted []int
-	for n, i := range indexes {
-		err := client.Rcpt(group[i].Recipient, nil)
-		var wire *smtp.SMTPError
-		switch {
-		case err == nil:
-			accepted = append(accepted, i)
-		case errors.As(err, &wire):
-			outcomes[i] = refusal(err)
-			outcomes[i].remote = o.Address
-		default:
-			return append(accepted, indexes[n:]...), err
-		}
-	}
-	if len(accepted) == 0 {
-		return nil, nil
+	if err := client.Rcpt(item.Recipient, nil); err != nil {
+		return err
 	}
 	body, err := client.Data()
 	if err != nil {
-		return accepted, err
+		return err
 	}
 	if _, err := body.Write(raw); err != nil {
-		return accepted, err
+		return err
 	}
 	if _, err := body.CloseWithResponse(); err != nil {
-		return accepted, err
+		return err
 	}
 	_ = client.Quit() // the message is the relay's now, whatever it says to this
-	return nil, nil
+	return nil
 }
 
 // connect opens a secured connection. The result's second value ends its dependence on ctx.

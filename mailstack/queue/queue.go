@@ -69,7 +69,7 @@ func (q *Queue) Counts() Counts {
 
 // Run sends until ctx is done and returns when the last worker has stopped.
 func (q *Queue) Run(ctx context.Context) {
-	jobs := make(chan []store.QueueItem)
+	jobs := make(chan store.QueueItem)
 	var wg sync.WaitGroup
 	for range workers {
 		wg.Go(func() { q.work(ctx, jobs) })
@@ -81,7 +81,7 @@ func (q *Queue) Run(ctx context.Context) {
 
 // dispatch hands out items: those that are due, and after a link came up those that wait for their next attempt as well.
 // Nothing is tried while no link is up, so that an outage does not use up attempts; what has expired is reported still.
-func (q *Queue) dispatch(ctx context.Context, jobs chan<- []store.QueueItem) {
+func (q *Queue) dispatch(ctx context.Context, jobs chan<- store.QueueItem) {
 	var resumed uint64 // generation of links whose arrival has been acted upon
 	var early []store.QueueItem
 	for ctx.Err() == nil {
@@ -104,10 +104,13 @@ func (q *Queue) dispatch(ctx context.Context, jobs chan<- []store.QueueItem) {
 		early = early[n:]
 
 		progress := false
-		for _, group := range q.claim(items, up) {
+		for _, item := range items {
+			if !q.claim(item, up) {
+				continue
+			}
 			progress = true
 			select {
-			case jobs <- group:
+			case jobs <- item:
 			case <-ctx.Done():
 				return
 			}
@@ -156,37 +159,20 @@ func (q *Queue) busy() int {
 	return len(q.inFlight)
 }
 
-// maxGroup bounds the recipients of one transaction; 100 is what every server takes (RFC 5321, 4.5.3.1.8).
-const maxGroup = 50
-
-// claim marks items as in flight and groups those of one message and token. Without a link only expired items count.
-func (q *Queue) claim(items []store.QueueItem, up bool) [][]store.QueueItem {
+// claim marks an item as in flight, unless it is already. Without a link only an expired item counts.
+func (q *Queue) claim(item store.QueueItem, up bool) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	now := time.Now()
-	var groups [][]store.QueueItem
-	byToken := make(map[string]int)
-	for _, item := range items {
-		if _, taken := q.inFlight[item.ID]; taken || !up && now.Before(item.Expires) {
-			continue
-		}
-		q.inFlight[item.ID] = struct{}{}
-		key := item.Token + " " + item.Sender
-		if i, ok := byToken[key]; ok && len(groups[i]) < maxGroup {
-			groups[i] = append(groups[i], item)
-			continue
-		}
-		byToken[key] = len(groups)
-		groups = append(groups, []store.QueueItem{item})
+	if _, taken := q.inFlight[item.ID]; taken || !up && time.Now().Before(item.Expires) {
+		return false
 	}
-	return groups
+	q.inFlight[item.ID] = struct{}{}
+	return true
 }
 
-func (q *Queue) release(items []store.QueueItem) {
+func (q *Queue) release(item store.QueueItem) {
 	q.mu.Lock()
-	for _, item := range items {
-		delete(q.inFlight, item.ID)
-	}
+	delete(q.inFlight, item.ID)
 	q.mu.Unlock()
 	select {
 	case q.freed <- struct{}{}:
@@ -194,17 +180,17 @@ func (q *Queue) release(items []store.QueueItem) {
 	}
 }
 
-func (q *Queue) work(ctx context.Context, jobs <-chan []store.QueueItem) {
+func (q *Queue) work(ctx context.Context, jobs <-chan store.QueueItem) {
 	w := &worker{queue: q}
 	defer w.close()
 	for {
 		select {
-		case group, open := <-jobs:
+		case item, open := <-jobs:
 			if !open {
 				return
 			}
-			w.run(ctx, group)
-			q.release(group)
+			w.run(ctx, item)
+			q.release(item)
 		case <-w.idle():
 			w.close()
 		}

@@ -14,12 +14,12 @@ import (
 // idleStream is how long a worker keeps its stream to the gateway for the next item.
 const idleStream = 2 * time.Second
 
-// worker sends one group of items after another. It keeps its stream to the gateway open for a moment, so that a burst
-// does not pay for a stream each.
+// worker sends one item after another. It keeps its stream to the gateway open for a moment, so that a burst does not
+// pay for a stream each.
 type worker struct {
 	queue  *Queue
 	conn   net.Conn
-	client *smtp.Client
+	client *smtp.Client // on conn; nil: no stream is open
 }
 
 // idle is ready when the stream has not been needed for a while.
@@ -37,42 +37,30 @@ func (w *worker) close() {
 	}
 }
 
-// run sends a group of items of one message and settles each.
-func (w *worker) run(ctx context.Context, group []store.QueueItem) {
+// run sends an item and settles it.
+func (w *worker) run(ctx context.Context, item store.QueueItem) {
 	q := w.queue
-	raw, err := q.store.ReadQueued(ctx, group[0].ID)
+	raw, err := q.store.ReadQueued(ctx, item.ID)
 	switch {
 	case errors.Is(err, store.ErrNoItem), ctx.Err() != nil:
 		return // finished since it was listed; or stopping
 	case err != nil:
-		q.log.Error("cannot read queued message", "item", group[0].ID, "error", err)
-		for _, item := range group {
-			q.settle(item, nil, &failure{status: "4.3.0", reply: "the message cannot be read"})
-		}
+		q.log.Error("cannot read queued message", "item", item.ID, "error", err)
+		q.settle(item, nil, &failure{status: "4.3.0", reply: "the message cannot be read"})
 		return
 	}
-	outcomes := w.send(ctx, group, raw)
-	for i, item := range group {
-		if outcomes[i] != nil && ctx.Err() != nil {
-			continue // stopping is nobody's failure
-		}
-		q.settle(item, raw, outcomes[i])
+	f := w.send(ctx, item, raw)
+	if f != nil && ctx.Err() != nil {
+		return // stopping is nobody's failure
 	}
+	q.settle(item, raw, f)
 }
 
-// send tries a group: inside the platform first, because only the gateway knows who is; then outside.
-func (w *worker) send(ctx context.Context, group []store.QueueItem, raw []byte) []*failure {
-	outcomes := make([]*failure, len(group))
-	external := w.relay(ctx, group, raw, outcomes)
-	if len(external) == 0 {
-		return outcomes
+// send tries inside the platform first, because only the gateway knows who is, and then outside.
+func (w *worker) send(ctx context.Context, item store.QueueItem, raw []byte) *failure {
+	f, external := w.relay(ctx, item, raw)
+	if !external || w.queue.Outbound == nil {
+		return f
 	}
-	if w.queue.Outbound == nil {
-		for _, i := range external {
-			outcomes[i] = &failure{permanent: true, status: "5.7.1", reply: "550 5.7.1 relaying denied"}
-		}
-		return outcomes
-	}
-	w.queue.Outbound.send(ctx, w.queue.Hostname, group, external, raw, outcomes)
-	return outcomes
+	return w.queue.Outbound.send(ctx, w.queue.Hostname, item, raw)
 }

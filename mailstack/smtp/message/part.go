@@ -92,8 +92,12 @@ func split(body []byte, boundary string) [][]byte {
 		}
 		start = end
 	}
-	if begin >= 0 {
-		parts = append(parts, body[begin:])
+	if begin >= 0 { // cut short: a line break at the very end may be the delimiter's, as far as it came
+		last := body[begin:]
+		if i := bytes.LastIndexByte(last, '\r'); i >= 0 && bytes.HasPrefix(append(crlf[:2:2], delimiter...), last[i:]) {
+			last = last[:i]
+		}
+		parts = append(parts, last)
 	}
 	return parts
 }
