@@ -234,6 +234,9 @@ func (r *reader) quoted() (string, error) {
 func (r *reader) literal() (string, error) {
 	r.byte() // the brace
 	digits, err := r.word(10, func(c byte) bool { return '0' <= c && c <= '9' })
+	if errors.Is(err, errSyntax) {
+		return "", errLiteral
+	}
 	if err != nil {
 		return "", err
 	}

@@ -106,14 +106,16 @@ func refuse(code, text string) Verdict {
 
 // wait returns at the next whole step after start.
 func (a *Authenticator) wait(ctx context.Context, start time.Time) {
-	rest := a.Step - time.Since(start)%a.Step
-	t := time.NewTimer(rest)
+	t := time.NewTimer(rest(time.Since(start), a.Step))
 	defer t.Stop()
 	select {
 	case <-t.C:
 	case <-ctx.Done():
 	}
 }
+
+// rest is what is missing to the next whole step.
+func rest(elapsed, step time.Duration) time.Duration { return step - elapsed%step }
 
 func clip(s string) string {
 	const limit = 100

@@ -62,7 +62,11 @@ func (s *Server) Serve(ctx context.Context, raw Conn) {
 	}
 	c.line("220 %s %s", s.Hostname, protocol)
 	for !c.quit {
-		line, err := c.readLine(maxLine)
+		limit := maxLine
+		if s.Auth && !c.authed {
+			limit = maxAuthLine // AUTH may come with its response
+		}
+		line, err := c.readLine(limit)
 		if err != nil {
 			c.lost(err)
 			break
