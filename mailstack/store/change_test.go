@@ -1,0 +1,240 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+)
+
+// show writes messages as "uid:flags".
+func show(list []Message) string {
+	var items []string
+	for _, m := range list {
+		var flags []string
+		for _, f := range m.Flags {
+			flags = append(flags, string(f))
+		}
+		items = append(items, fmt.Sprintf("%d:%s", m.UID, strings.Join(flags, "+")))
+	}
+	return strings.Join(items, " ")
+}
+
+func TestFlags(t *testing.T) {
+	ctx := context.Background()
+	s := openTest(t, Options{})
+	a := makeAccounts(t, s, 1, 0)[0]
+	raw := testMessage("x", 500)
+	for range 3 {
+		deliver(t, s, a, "", raw)
+	}
+	inbox := mailbox(t, s, a, "INBOX")
+	w := s.Watch(inbox.ID)
+	defer w.Close()
+	many := make([]imap.Flag, maxKeywords+1)
+	for i := range many {
+		many[i] = imap.Flag(fmt.Sprintf("k%d", i))
+	}
+	tests := []struct {
+		uids          []imap.UID
+		op            imap.StoreFlagsOp
+		flags         []imap.Flag
+		want, changed string
+		err           error
+	}{
+		{[]imap.UID{1}, imap.StoreFlagsAdd, []imap.Flag{`\seen`, `\Recent`}, `1:\Seen`, `1:\Seen`, nil},
+		{[]imap.UID{2, 1, 9, 2}, imap.StoreFlagsAdd, []imap.Flag{imap.FlagSeen}, `1:\Seen 2:\Seen`, `2:\Seen`, nil},
+		{[]imap.UID{1}, imap.StoreFlagsAdd, []imap.Flag{"Work", "$Junk"}, `1:\Seen+$Junk+Work`, `1:\Seen+$Junk+Work`, nil},
+		{[]imap.UID{1}, imap.StoreFlagsAdd, []imap.Flag{"work", "home"}, `1:\Seen+$Junk+Work+home`, `1:\Seen+$Junk+Work+home`, nil},
+		{[]imap.UID{1}, imap.StoreFlagsDel, []imap.Flag{"WORK", "$junk", "none"}, `1:\Seen+home`, `1:\Seen+home`, nil},
+		{[]imap.UID{1}, imap.StoreFlagsSet, []imap.Flag{imap.FlagDeleted}, `1:\Deleted`, `1:\Deleted`, nil},
+		{[]imap.UID{1}, imap.StoreFlagsSet, []imap.Flag{imap.FlagDeleted}, `1:\Deleted`, ``, nil},
+		{[]imap.UID{1}, imap.StoreFlagsSet, nil, `1:`, `1:`, nil},
+		{[]imap.UID{1}, imap.StoreFlagsSet, []imap.Flag{"two words"}, ``, ``, ErrFlags},
+		{[]imap.UID{1}, imap.StoreFlagsSet, []imap.Flag{`\Other`}, ``, ``, ErrFlags},
+		{[]imap.UID{1}, imap.StoreFlagsSet, many, ``, ``, ErrFlags},
+		{nil, imap.StoreFlagsSet, nil, ``, ``, nil},
+	}
+	modseq := mailbox(t, s, a, "INBOX").HighestModSeq
+	for i, tt := range tests {
+		got, err := s.SetFlags(ctx, inbox.ID, tt.uids, tt.op, tt.flags, i)
+		if !errors.Is(err, tt.err) || show(got) != tt.want {
+			t.Errorf("%d: %q, %v", i, show(got), err)
+		}
+		changed := ""
+		select {
+		case events := <-w.Events():
+			if len(events) != 1 || events[0].Kind != EventFlags || events[0].Origin != any(i) {
+				t.Errorf("%d: events %+v", i, events)
+			}
+			changed = show(events[0].Messages)
+		default:
+		}
+		if changed != tt.changed {
+			t.Errorf("%d: changed %q, expected %q", i, changed, tt.changed)
+		}
+		now := mailbox(t, s, a, "INBOX").HighestModSeq
+		if (now > modseq) != (changed != "") {
+			t.Errorf("%d: modseq %d after %d", i, now, modseq)
+		}
+		modseq = now
+		checkTest(t, s)
+	}
+	if m := mailbox(t, s, a, "INBOX"); m.Unseen != 2 || m.Deleted != 0 {
+		t.Errorf("%+v", m)
+	}
+}
+
+func TestExpunge(t *testing.T) {
+	ctx := context.Background()
+	s := openTest(t, Options{})
+	a := makeAccounts(t, s, 1, 0)[0]
+	var want []imap.UID
+	for i := range changeChunk + 100 {
+		flags := []imap.Flag{imap.FlagSeen}
+		if i%2 == 0 {
+			flags = []imap.Flag{imap.FlagDeleted}
+		}
+		p := deliver(t, s, a, "", []byte("x"), flags...)
+		if i%2 == 0 {
+			want = append(want, p.UID)
+		}
+	}
+	inbox := mailbox(t, s, a, "INBOX")
+	some, err := s.Expunge(ctx, inbox.ID, []imap.UID{2, 3, 4, 9999}, nil)
+	if err != nil || show(some) != "3:" {
+		t.Errorf("%q, %v", show(some), err)
+	}
+	want = slices.DeleteFunc(want, func(uid imap.UID) bool { return uid == 3 })
+	w := s.Watch(inbox.ID)
+	defer w.Close()
+	gone, err := s.Expunge(ctx, inbox.ID, nil, "me")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []imap.UID
+	for _, m := range gone {
+		got = append(got, m.UID)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("expunged %v", got)
+	}
+	if events := <-w.Events(); events[0].Kind != EventExpunged || events[0].Origin != "me" || events[0].Messages[0].ModSeq == 0 {
+		t.Errorf("events %+v", events)
+	}
+	if m := mailbox(t, s, a, "INBOX"); int(m.Messages) != (changeChunk+100)/2 || m.Deleted != 0 {
+		t.Errorf("%+v", m)
+	}
+	if again, err := s.Expunge(ctx, inbox.ID, nil, nil); err != nil || again != nil {
+		t.Errorf("again %v, %v", again, err)
+	}
+	if _, err := s.ReadMessage(ctx, inbox.ID, 1); !errors.Is(err, ErrNoMessage) {
+		t.Errorf("read: %v", err)
+	}
+	if _, err := s.Envelope(ctx, inbox.ID, 1); !errors.Is(err, ErrNoMessage) {
+		t.Errorf("envelope: %v", err)
+	}
+	// An expunged UID is not given again.
+	if p := deliver(t, s, a, "", []byte("x")); p.UID != changeChunk+101 {
+		t.Errorf("uid %d", p.UID)
+	}
+}
+
+func TestCopyAndMove(t *testing.T) {
+	ctx := context.Background()
+	s := openTest(t, Options{})
+	ids := makeAccounts(t, s, 2, 0)
+	date := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	inbox, trash := mailbox(t, s, ids[0], "INBOX"), mailbox(t, s, ids[0], "Trash")
+	var raws [][]byte
+	for i := range 4 {
+		raws = append(raws, testMessage(fmt.Sprint("m", i), 600+i))
+		if _, err := s.Append(ctx, inbox.ID, raws[i], []imap.Flag{imap.FlagSeen, "k"}, date, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	deliver(t, s, ids[0], "Trash", []byte("x"))
+	watchInbox, watchTrash := s.Watch(inbox.ID), s.Watch(trash.ID)
+	defer watchInbox.Close()
+	defer watchTrash.Close()
+
+	src, dst, validity, err := s.Copy(ctx, inbox.ID, []imap.UID{3, 1, 77}, trash.ID, nil)
+	if err != nil || fmt.Sprint(src, dst) != "[1 3] [2 3]" || validity != trash.UIDValidity {
+		t.Errorf("copy %v %v %d %v", src, dst, validity, err)
+	}
+	src, dst, validity, err = s.Move(ctx, inbox.ID, []imap.UID{2, 4}, trash.ID, nil)
+	if err != nil || fmt.Sprint(src, dst) != "[2 4] [4 5]" || validity != trash.UIDValidity {
+		t.Errorf("move %v %v %d %v", src, dst, validity, err)
+	}
+	for uid, i := range map[imap.UID]int{2: 0, 3: 2, 4: 1, 5: 3} {
+		if got, err := s.ReadMessage(ctx, trash.ID, uid); err != nil || !bytes.Equal(got, raws[i]) {
+			t.Errorf("message %d: %v", uid, err)
+		}
+	}
+	list := messages(t, s, trash.ID)
+	if show(list) != `1: 2:\Seen+k 3:\Seen+k 4:\Seen+k 5:\Seen+k` || !list[4].InternalDate.Equal(date) {
+		t.Errorf("trash %q", show(list))
+	}
+	if got := show(messages(t, s, inbox.ID)); got != `1:\Seen+k 3:\Seen+k` {
+		t.Errorf("inbox %q", got)
+	}
+	if e := <-watchInbox.Events(); e[0].Kind != EventExpunged || show(e[0].Messages) != "2: 4:" {
+		t.Errorf("inbox events %+v", e)
+	}
+	added := append(<-watchTrash.Events(), <-watchTrash.Events()...)
+	if len(added) != 4 || added[3].Kind != EventAdded || added[3].Messages[0].UID != 5 {
+		t.Errorf("trash events %+v", added)
+	}
+	// Within one mailbox.
+	src, dst, _, err = s.Move(ctx, inbox.ID, []imap.UID{1}, inbox.ID, nil)
+	if err != nil || fmt.Sprint(src, dst) != "[1] [5]" {
+		t.Errorf("move within %v %v %v", src, dst, err)
+	}
+	other := mailbox(t, s, ids[1], "INBOX")
+	for name, to := range map[string]MailboxID{"other account": other.ID, "no mailbox": 9999} {
+		if _, _, _, err := s.Copy(ctx, inbox.ID, []imap.UID{3}, to, nil); !errors.Is(err, ErrNoMailbox) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, _, _, err := s.Move(ctx, inbox.ID, []imap.UID{3}, to, nil); !errors.Is(err, ErrNoMailbox) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestWatchOverflow(t *testing.T) {
+	s := openTest(t, Options{})
+	a := makeAccounts(t, s, 1, 0)[0]
+	inbox := mailbox(t, s, a, "INBOX")
+	slow, gone := s.Watch(inbox.ID), s.Watch(inbox.ID)
+	gone.Close()
+	gone.Close()
+	for range watchBuffer {
+		deliver(t, s, a, "", []byte("x"))
+	}
+	if slow.Overflowed() {
+		t.Error("overflowed too early")
+	}
+	deliver(t, s, a, "", []byte("x"))
+	for i := range watchBuffer {
+		if events := <-slow.Events(); events[0].Messages[0].UID != imap.UID(i+1) {
+			t.Errorf("event %d: %+v", i, events)
+		}
+	}
+	if !slow.Overflowed() || slow.Overflowed() {
+		t.Error("overflow must be told once")
+	}
+	deliver(t, s, a, "", []byte("x"))
+	if events := <-slow.Events(); events[0].Messages[0].UID != watchBuffer+2 {
+		t.Errorf("events %+v", events)
+	}
+	slow.Close()
+	if _, ok := <-gone.Events(); ok {
+		t.Error("closed watch got an event")
+	}
+}

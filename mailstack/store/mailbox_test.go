@@ -1,0 +1,226 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/emersion/go-imap/v2"
+)
+
+func names(t testing.TB, s *Store, a AccountID) string {
+	t.Helper()
+	list, err := s.Mailboxes(context.Background(), a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, m := range list {
+		names = append(names, m.Name)
+	}
+	return strings.Join(names, " ")
+}
+
+const defaultNames = "Archive Drafts INBOX Junk Sent Trash"
+
+func TestDefaultMailboxes(t *testing.T) {
+	ctx := context.Background()
+	s := openTest(t, Options{})
+	ids := makeAccounts(t, s, 3, 0)
+	if got := names(t, s, ids[0]); got != defaultNames {
+		t.Errorf("mailboxes %q", got)
+	}
+	if m := mailbox(t, s, ids[1], "Sent"); m.SpecialUse != imap.MailboxAttrSent || !m.Subscribed || m.UIDNext != 1 {
+		t.Errorf("%+v", m)
+	}
+	deliver(t, s, ids[2], "Junk", testMessage("x", 500))
+	if got := names(t, s, ids[2]); got != defaultNames {
+		t.Errorf("mailboxes %q", got)
+	}
+	if _, err := s.Mailboxes(ctx, 99); !errors.Is(err, ErrNoAccount) {
+		t.Errorf("unknown account: %v", err)
+	}
+	if _, err := s.Mailbox(ctx, ids[0], "Nowhere"); !errors.Is(err, ErrNoMailbox) {
+		t.Errorf("unknown mailbox: %v", err)
+	}
+}
+
+func TestCreateMailbox(t *testing.T) {
+	ctx := context.Background()
+	s := openTest(t, Options{})
+	a := makeAccounts(t, s, 1, 0)[0]
+	tests := []struct {
+		name string
+		use  imap.MailboxAttr
+		want string
+		err  error
+	}{
+		{"Drafts", "", "", ErrMailboxExists}, // also as the very first operation of an account
+		{"Projects/2026/Roads", "", "Projects/2026/Roads", nil},
+		{"Projects/2026", "", "", ErrMailboxExists},
+		{"Été/", "", "Été", nil},
+		{"inbox", "", "", ErrMailboxExists},
+		{"inbox/below", "", "INBOX/below", nil},
+		{"Envoyés", imap.MailboxAttrSent, "", ErrSpecialUse},
+		{"Everything", imap.MailboxAttrAll, "Everything", nil},
+		{"", "", "", ErrMailboxName},
+		{"/a", "", "", ErrMailboxName},
+		{"a//b", "", "", ErrMailboxName},
+		{"a%", "", "", ErrMailboxName},
+		{"a\x01", "", "", ErrMailboxName},
+		{"\xff", "", "", ErrMailboxName},
+		{strings.Repeat("x", 1001), "", "", ErrMailboxName},
+		{strings.Repeat("x/", 20) + "y", "", "", ErrMailboxName},
+	}
+	for _, tt := range tests {
+		m, err := s.CreateMailbox(ctx, a, tt.name, tt.use)
+		if !errors.Is(err, tt.err) || m.Name != tt.want || m.SpecialUse != tt.use && tt.err == nil {
+			t.Errorf("%q: %+v, %v", tt.name, m, err)
+		}
+	}
+	want := "Archive Drafts Everything INBOX INBOX/below Junk Projects Projects/2026 Projects/2026/Roads Sent Trash Été"
+	if got := names(t, s, a); got != want {
+		t.Errorf("mailboxes %q", got)
+	}
+}
+
+func TestDeleteMailbox(t *testing.T) {
+	ctx := context.Background()
+	s := openTest(t, Options{})
+	a := makeAccounts(t, s, 1, 0)[0]
+	raw := testMessage("x", 500)
+	for range keepChunk + 50 {
+		deliver(t, s, a, "Old/Letters", raw)
+	}
+	old, letters := mailbox(t, s, a, "Old"), mailbox(t, s, a, "Old/Letters")
+	if _, err := s.SetFlags(ctx, letters.ID, []imap.UID{1, 2}, imap.StoreFlagsAdd, []imap.Flag{imap.FlagDeleted}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Expunge(ctx, letters.ID, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	deliver(t, s, a, "", raw)
+	w := s.Watch(letters.ID)
+	for name, id := range map[string]MailboxID{"INBOX": mailbox(t, s, a, "INBOX").ID, "Old": old.ID} {
+		if err := s.DeleteMailbox(ctx, id); !errors.Is(err, ErrMailboxInUse) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := s.DeleteMailbox(ctx, letters.ID); err != nil {
+		t.Fatal(err)
+	}
+	checkTest(t, s) // while the messages may still be there
+	if _, ok := <-w.Events(); ok {
+		t.Error("watch is still open")
+	}
+	for name, err := range map[string]error{
+		"delete":   s.DeleteMailbox(ctx, letters.ID),
+		"messages": second(s.Messages(ctx, letters.ID)),
+		"append":   second(s.Append(ctx, letters.ID, raw, nil, s.now(), nil)),
+		"flags":    second(s.SetFlags(ctx, letters.ID, []imap.UID{5}, imap.StoreFlagsAdd, nil, nil)),
+	} {
+		if !errors.Is(err, ErrNoMailbox) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	account, err := s.Account(ctx, specs(1)[0].Address)
+	if err != nil || account.Messages != 1 || account.UsedBytes != int64(len(raw)) {
+		t.Errorf("%+v, %v", account, err)
+	}
+	again, err := s.CreateMailbox(ctx, a, "Old/Letters", "")
+	if err != nil || again.ID == letters.ID || again.UIDValidity <= letters.UIDValidity {
+		t.Errorf("%+v after %+v, %v", again, letters, err)
+	}
+	if err := s.sweepUp(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := s.has(ctx, "SELECT 1 FROM messages WHERE mailbox = ? UNION SELECT 1 FROM vanished UNION SELECT 1 FROM doomed", int64(letters.ID)); err != nil || left {
+		t.Errorf("something is left: %v", err)
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func TestRenameMailbox(t *testing.T) {
+	ctx := context.Background()
+	s := openTest(t, Options{})
+	a := makeAccounts(t, s, 1, 0)[0]
+	for _, name := range []string{"a/b/c", "a/bb", "ab"} {
+		if _, err := s.CreateMailbox(ctx, a, name, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	raw := testMessage("x", 500)
+	before := deliver(t, s, a, "a/b/c", raw)
+	tests := []struct {
+		from, to string
+		err      error
+	}{
+		{"INBOX", "x", ErrMailboxInUse},
+		{"a", "a/b/x", ErrMailboxName},
+		{"a", "ab", ErrMailboxExists},
+		{"a", "Sent", ErrMailboxExists},
+		{"a/b", "new/place", nil},
+		{"Sent", "Envoyés", nil},
+		{"ab", strings.Repeat("long/", 19) + "x", nil},
+		{"new", strings.Repeat("deep/", 18) + "x", ErrMailboxName}, // its child would have too many levels
+	}
+	for _, tt := range tests {
+		if err := s.RenameMailbox(ctx, mailbox(t, s, a, tt.from).ID, tt.to); !errors.Is(err, tt.err) {
+			t.Errorf("%s to %s: %v", tt.from, tt.to, err)
+		}
+	}
+	if got := names(t, s, a); !strings.Contains(got, " a a/bb ") || !strings.Contains(got, " new new/place new/place/c") {
+		t.Errorf("mailboxes %q", got)
+	}
+	after := deliver(t, s, a, "new/place/c", raw)
+	if after.Mailbox != before.Mailbox || after.UIDValidity != before.UIDValidity || after.UID != before.UID+1 {
+		t.Errorf("%+v, then %+v", before, after)
+	}
+	if m := mailbox(t, s, a, "Envoyés"); m.SpecialUse != imap.MailboxAttrSent {
+		t.Errorf("%+v", m)
+	}
+	// The old name is free, and another mailbox.
+	if m := deliver(t, s, a, "a/b/c", raw); m.Mailbox == before.Mailbox || m.UIDValidity <= after.UIDValidity {
+		t.Errorf("%+v", m)
+	}
+}
+
+func TestSubscribe(t *testing.T) {
+	ctx := context.Background()
+	s := openTest(t, Options{})
+	a := makeAccounts(t, s, 1, 0)[0]
+	m := mailbox(t, s, a, "Trash")
+	for _, on := range []bool{false, true} {
+		if err := s.SetSubscribed(ctx, m.ID, on); err != nil {
+			t.Fatal(err)
+		}
+		if got := mailbox(t, s, a, "Trash"); got.Subscribed != on {
+			t.Errorf("subscribed %v", got.Subscribed)
+		}
+	}
+}
+
+func TestTooManyMailboxes(t *testing.T) {
+	ctx := context.Background()
+	s := openTest(t, Options{})
+	a := makeAccounts(t, s, 1, 0)[0]
+	err := s.submit(ctx, &op{apply: func(t *tx) error {
+		account, err := t.account(a)
+		for i := 0; err == nil; i++ {
+			if account.mailboxes == maxMailboxes {
+				return nil
+			}
+			err = second(t.deliverTo(account, fmt.Sprintf("m%d", i)))
+		}
+		return err
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.CreateMailbox(ctx, a, "one/more", ""); !errors.Is(err, ErrTooManyBoxes) {
+		t.Errorf("got %v", err)
+	}
+}
