@@ -39,13 +39,16 @@ func CRLF(raw []byte) []byte {
 func Split(raw []byte) (header, body []byte) {
 	for start := 0; start < len(raw); {
 		end := lineEnd(raw, start)
-		if line := raw[start:end]; len(line) == 1 && line[0] == '\n' || bytes.Equal(line, crlf) {
+		if blank(raw[start:end]) {
 			return raw[:end], raw[end:]
 		}
 		start = end
 	}
 	return raw, nil
 }
+
+// blank tells whether a line is the one that ends a header.
+func blank(line []byte) bool { return string(line) == "\r\n" || string(line) == "\n" }
 
 // lineEnd returns the index after the line that starts at start.
 func lineEnd(raw []byte, start int) int {
@@ -78,7 +81,7 @@ func Fields(header []byte) []Field {
 	var fields []Field
 	for start := 0; start < len(header); {
 		end := lineEnd(header, start)
-		if line := header[start:end]; len(bytes.TrimRight(line, "\r\n")) == 0 {
+		if blank(header[start:end]) {
 			break
 		}
 		for end < len(header) && (header[end] == ' ' || header[end] == '\t') {
