@@ -95,18 +95,16 @@ func TestExpunge(t *testing.T) {
 	ctx := context.Background()
 	s := openTest(t, Options{})
 	a := makeAccounts(t, s, 1, 0)[0]
+	const n = 2*changeChunk + 100
+	fill(t, s, a, "", n)
 	var want []imap.UID
-	for i := range changeChunk + 100 {
-		flags := []imap.Flag{imap.FlagSeen}
-		if i%2 == 0 {
-			flags = []imap.Flag{imap.FlagDeleted}
-		}
-		p := deliver(t, s, a, "", []byte("x"), flags...)
-		if i%2 == 0 {
-			want = append(want, p.UID)
-		}
+	for uid := imap.UID(1); uid <= n; uid += 2 {
+		want = append(want, uid)
 	}
 	inbox := mailbox(t, s, a, "INBOX")
+	if set, err := s.SetFlags(ctx, inbox.ID, want, imap.StoreFlagsSet, []imap.Flag{imap.FlagDeleted}, nil); err != nil || len(set) != len(want) {
+		t.Fatalf("%d flags set, %v", len(set), err)
+	}
 	some, err := s.Expunge(ctx, inbox.ID, []imap.UID{2, 3, 4, 9999}, nil)
 	if err != nil || show(some) != "3:" {
 		t.Errorf("%q, %v", show(some), err)
@@ -128,7 +126,7 @@ func TestExpunge(t *testing.T) {
 	if events := <-w.Events(); events[0].Kind != EventExpunged || events[0].Origin != "me" || events[0].Messages[0].ModSeq == 0 {
 		t.Errorf("events %+v", events)
 	}
-	if m := mailbox(t, s, a, "INBOX"); int(m.Messages) != (changeChunk+100)/2 || m.Deleted != 0 {
+	if m := mailbox(t, s, a, "INBOX"); m.Messages != n/2 || m.Deleted != 0 {
 		t.Errorf("%+v", m)
 	}
 	if again, err := s.Expunge(ctx, inbox.ID, nil, nil); err != nil || again != nil {
@@ -141,7 +139,7 @@ func TestExpunge(t *testing.T) {
 		t.Errorf("envelope: %v", err)
 	}
 	// An expunged UID is not given again.
-	if p := deliver(t, s, a, "", []byte("x")); p.UID != changeChunk+101 {
+	if p := deliver(t, s, a, "", []byte("x")); p.UID != n+1 {
 		t.Errorf("uid %d", p.UID)
 	}
 }

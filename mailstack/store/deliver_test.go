@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -139,18 +140,27 @@ func TestOldDeliveriesAreForgotten(t *testing.T) {
 	now := time.Date(2026, 11, 2, 10, 0, 0, 0, time.UTC)
 	s := openTest(t, Options{now: func() time.Time { return now }})
 	a := makeAccounts(t, s, 1, 0)[0]
-	put := func(from, to int) (duplicates int) {
+	put := func(from, to int) int64 {
 		t.Helper()
-		for i := from; i < to; i++ {
-			placed, err := s.Deliver(ctx, Delivery{ID: fmt.Sprint(i), Raw: []byte("x"), Local: []Recipient{{Account: a}}})
-			if err != nil {
-				t.Fatal(err)
+		next, duplicates := atomic.Int64{}, atomic.Int64{}
+		next.Store(int64(from))
+		parallel(32, func() {
+			for {
+				i := next.Add(1) - 1
+				if i >= int64(to) {
+					return
+				}
+				placed, err := s.Deliver(ctx, Delivery{ID: fmt.Sprint(i), Raw: []byte("x"), Local: []Recipient{{Account: a}}})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if placed[0].Duplicate {
+					duplicates.Add(1)
+				}
 			}
-			if placed[0].Duplicate {
-				duplicates++
-			}
-		}
-		return duplicates
+		})
+		return duplicates.Load()
 	}
 	put(0, keepChunk+20)
 	now = now.Add(deliveredFor - time.Minute)
@@ -165,7 +175,7 @@ func TestOldDeliveriesAreForgotten(t *testing.T) {
 	if err := s.prune(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if n := put(keepChunk+10, keepChunk+30); n != 10 {
+	if n := put(keepChunk+10, keepChunk+30); n != 10 { // 10 old ones, forgotten, and 10 young ones
 		t.Errorf("%d duplicates, 10 are young", n)
 	}
 }

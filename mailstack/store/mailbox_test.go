@@ -91,9 +91,7 @@ func TestDeleteMailbox(t *testing.T) {
 	s := openTest(t, Options{})
 	a := makeAccounts(t, s, 1, 0)[0]
 	raw := testMessage("x", 500)
-	for range keepChunk + 50 {
-		deliver(t, s, a, "Old/Letters", raw)
-	}
+	fill(t, s, a, "Old/Letters", keepChunk+50)
 	old, letters := mailbox(t, s, a, "Old"), mailbox(t, s, a, "Old/Letters")
 	if _, err := s.SetFlags(ctx, letters.ID, []imap.UID{1, 2}, imap.StoreFlagsAdd, []imap.Flag{imap.FlagDeleted}, nil); err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -123,6 +124,21 @@ func deliver(t testing.TB, s *Store, a AccountID, mailbox string, raw []byte, fl
 		t.Fatal(err)
 	}
 	return placed[0]
+}
+
+// fill delivers many small messages at once.
+func fill(t testing.TB, s *Store, a AccountID, mailbox string, n int) {
+	t.Helper()
+	var left atomic.Int64
+	left.Store(int64(n))
+	parallel(32, func() {
+		for left.Add(-1) >= 0 {
+			if _, err := s.Deliver(context.Background(), Delivery{Raw: []byte("x"), Local: []Recipient{{a, mailbox, nil}}}); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
 }
 
 func mailbox(t testing.TB, s *Store, a AccountID, name string) Mailbox {

@@ -1,0 +1,179 @@
+package store
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+)
+
+// crashDir tells the re-executed test binary to be the victim.
+const crashDir = "STORE_CRASH_TEST_DIR"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(crashDir); dir != "" {
+		if err := victim(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+const crashAccounts = 5
+
+// crashMessage is a message that proves itself: its size and content follow from its token.
+func crashMessage(token string) []byte {
+	size := 300 + int(crc32.ChecksumIEEE([]byte(token))%20_000)
+	return testMessage(token, size)
+}
+
+// victim delivers, flags, expunges and moves until it is killed, and writes a line for everything that was
+// acknowledged: "token mailbox uid uidvalidity".
+func victim(dir string) error {
+	ctx := context.Background()
+	s, err := Open(ctx, Options{Dir: dir, SegmentBytes: 2 << 20})
+	if err != nil {
+		return err
+	}
+	if _, err := s.ReconcileAccounts(ctx, specs(crashAccounts), "h"); err != nil {
+		return err
+	}
+	var ids []AccountID
+	if err := s.Accounts(ctx, func(a Account) error { ids = append(ids, a.ID); return nil }); err != nil {
+		return err
+	}
+	var next atomic.Int64
+	run := time.Now().UnixNano()
+	parallel(16, func() {
+		for {
+			n := next.Add(1)
+			token := fmt.Sprintf("%d-%d", run, n)
+			a := ids[n%crashAccounts]
+			d := Delivery{ID: token, Raw: crashMessage(token), Local: []Recipient{{Account: a}},
+				Queue: []QueueRecipient{{"x@else.test", time.Now()}}}
+			placed, err := s.Deliver(ctx, d)
+			if err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			p := placed[0]
+			fmt.Printf("%s %d %d %d\n", token, p.Mailbox, p.UID, p.UIDValidity)
+			// Those with uneven numbers also change afterwards, unacknowledged.
+			if n%2 == 1 {
+				uid := []imap.UID{p.UID}
+				trash, err := s.Mailbox(ctx, a, "Trash")
+				if err == nil {
+					_, _, _, err = s.Copy(ctx, p.Mailbox, uid, trash.ID, nil)
+				}
+				if err == nil {
+					_, err = s.SetFlags(ctx, p.Mailbox, uid, imap.StoreFlagsAdd, []imap.Flag{imap.FlagSeen}, nil)
+				}
+				if err != nil {
+					fmt.Fprintln(os.Stderr, err)
+					os.Exit(1)
+				}
+			}
+		}
+	})
+	return nil
+}
+
+type acknowledged struct {
+	token       string
+	mailbox     MailboxID
+	uid         imap.UID
+	uidValidity uint32
+}
+
+// TestKill kills a process with SIGKILL amid its writes, again and again on the same store.
+func TestKill(t *testing.T) {
+	dir := t.TempDir()
+	var all []acknowledged
+	for round := range 8 {
+		all = append(all, killOnce(t, dir, 150*time.Millisecond+time.Duration(rand.IntN(500))*time.Millisecond)...)
+		verify(t, dir, all)
+		if t.Failed() {
+			t.Fatalf("after round %d", round)
+		}
+	}
+	t.Logf("%d deliveries were acknowledged", len(all))
+	if len(all) < 100 {
+		t.Error("too few deliveries to prove anything")
+	}
+}
+
+func killOnce(t *testing.T, dir string, after time.Duration) []acknowledged {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), crashDir+"="+dir)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	timer := time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
+	defer timer.Stop()
+	var list []acknowledged
+	for r := bufio.NewReader(out); ; {
+		line, err := r.ReadString('\n')
+		if err == io.EOF {
+			break // also drops half a line
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		var a acknowledged
+		if _, err := fmt.Sscanf(line, "%s %d %d %d", &a.token, &a.mailbox, &a.uid, &a.uidValidity); err != nil {
+			t.Fatalf("line %q: %v", line, err)
+		}
+		list = append(list, a)
+	}
+	_ = cmd.Wait() // killed
+	if stderr.Len() > 0 {
+		t.Fatalf("victim: %s", stderr.String())
+	}
+	return list
+}
+
+// verify opens the store as after any crash: everything acknowledged is there once, whole, under its UID.
+func verify(t *testing.T, dir string, all []acknowledged) {
+	t.Helper()
+	ctx := context.Background()
+	s, err := Open(ctx, Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeTest(t, s)
+	seen := make(map[string]bool)
+	for _, a := range all {
+		place := fmt.Sprintf("%d/%d/%d", a.mailbox, a.uidValidity, a.uid)
+		if seen[place] {
+			t.Errorf("%s was given twice", place)
+		}
+		seen[place] = true
+		raw, err := s.ReadMessage(ctx, a.mailbox, a.uid)
+		if err != nil || !bytes.Equal(raw, crashMessage(a.token)) {
+			t.Errorf("%s at %s is lost or torn: %v", a.token, place, err)
+		}
+	}
+	st, err := s.Stats(ctx)
+	if err != nil || st.QueueLength < int64(len(all)) {
+		t.Errorf("%d queue items for %d deliveries, %v", st.QueueLength, len(all), err)
+	}
+}
