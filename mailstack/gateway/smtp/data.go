@@ -16,6 +16,7 @@ type dataReader struct {
 	r     *bufio.Reader
 	left  int64 // of the size limit; -1: none
 	state dataState
+	ended bool  // the end mark has been read
 	err   error // sticky
 }
 
@@ -56,6 +57,7 @@ func (d *dataReader) Read(b []byte) (int, error) {
 		}
 		used, out, done := d.feed(b[n:], chunk)
 		d.r.Discard(used)
+		d.ended = done
 		if d.left >= 0 {
 			if d.left -= int64(out); d.left < 0 {
 				d.err = errTooLarge
@@ -131,7 +133,7 @@ func next(c byte) dataState {
 
 // drain reads the rest of the message, so that the dialogue can go on. It gives up after limit bytes.
 func (d *dataReader) drain(limit int64) error {
-	if errors.Is(d.err, io.EOF) {
+	if d.ended {
 		return nil
 	}
 	if d.err != nil && !errors.Is(d.err, errTooLarge) {
