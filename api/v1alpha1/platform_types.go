@@ -164,7 +164,7 @@ const (
 )
 
 // OutboundSpec is the policy for mail that leaves the platform.
-// +kubebuilder:validation:XValidation:rule="(self.mode == 'Relay') == (has(self.relay) && size(self.relay) > 0)",message="relay must be given when mode is Relay, and only then",fieldPath=".relay"
+// +kubebuilder:validation:XValidation:rule="(has(self.mode) && self.mode == 'Relay') == (has(self.relay) && size(self.relay) > 0)",message="relay must be given when mode is Relay, and only then",fieldPath=".relay"
 type OutboundSpec struct {
 	// +optional
 	// +kubebuilder:default=Disabled
