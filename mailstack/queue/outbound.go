@@ -18,6 +18,8 @@ type Outbound struct {
 	Address string      // host:port
 	TLS     *tls.Config // for STARTTLS, which is required unless the relay is on this machine
 
+	everywhere bool // TLS is required of a relay on this machine as well
+
 	downUntil atomic.Int64 // Unix nanoseconds: until then nobody tries, so that workers do not all wait for it
 }
 
@@ -82,7 +84,7 @@ func (o *Outbound) connect(ctx context.Context, hostname string) (*smtp.Client, 
 	stop := interrupt(ctx, conn)
 	_ = conn.SetDeadline(time.Now().Add(outboundCommand)) // until the client sets its own
 	var client *smtp.Client
-	if tcp, ok := conn.RemoteAddr().(*net.TCPAddr); ok && tcp.IP.IsLoopback() {
+	if tcp, ok := conn.RemoteAddr().(*net.TCPAddr); ok && tcp.IP.IsLoopback() && !o.everywhere {
 		client = smtp.NewClient(conn)
 	} else if client, err = smtp.NewClientStartTLS(conn, o.TLS); err != nil {
 		stop()

@@ -52,6 +52,8 @@ type Queue struct {
 	freed    chan struct{} // has room for one: a worker has finished
 
 	sent, bounced, retried atomic.Int64
+
+	pause func(attempts int) time.Duration // tests do not wait
 }
 
 // Counts are what a Queue has done since it started, in recipients.
@@ -59,7 +61,9 @@ type Counts struct{ Sent, Bounced, Retried int64 }
 
 // New returns a queue; Run runs it.
 func New(st *store.Store, o Options) *Queue {
-	return &Queue{store: st, Options: o, log: o.Logger, inFlight: make(map[int64]struct{}), freed: make(chan struct{}, 1)}
+	return &Queue{
+		store: st, Options: o, log: o.Logger, inFlight: make(map[int64]struct{}), freed: make(chan struct{}, 1), pause: pause,
+	}
 }
 
 // Counts returns what the queue has done.

@@ -26,7 +26,7 @@ func (q *Queue) settle(item store.QueueItem, raw []byte, f *failure) {
 		err = q.store.FinishItem(ctx, item.ID)
 	case !f.permanent && now.Before(item.Expires):
 		q.retried.Add(1)
-		next := now.Add(pause(item.Attempts + 1))
+		next := now.Add(q.pause(item.Attempts + 1))
 		if next.After(item.Expires) {
 			next = item.Expires
 		}
@@ -63,7 +63,7 @@ func (q *Queue) giveUp(ctx context.Context, item store.QueueItem, raw []byte, f 
 	case !errors.Is(err, store.ErrOverQuota):
 		return err
 	case now.Before(item.Expires): // the sender may make room
-		return q.store.RetryItem(ctx, item.ID, now.Add(pause(len(backoff))), f.String())
+		return q.store.RetryItem(ctx, item.ID, now.Add(q.pause(len(backoff))), f.String())
 	}
 	q.log.Warn("no report: the sender's mailbox is full", "item", item.ID, "from", item.Sender)
 	return q.store.FinishItem(ctx, item.ID)
