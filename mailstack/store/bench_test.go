@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/emersion/go-imap/v2"
 )
 
 // BenchmarkDeliver measures durable deliveries of 8 KB by 64 callers at once.
@@ -59,4 +61,93 @@ func parallel(n int, f func()) {
 		wg.Go(f)
 	}
 	wg.Wait()
+}
+
+// BenchmarkReconcile measures a first reconciliation of 12,000 accounts, and one that changes nothing.
+func BenchmarkReconcile(b *testing.B) {
+	ctx := context.Background()
+	list := specs(12_000)
+	b.Run("first", func(b *testing.B) {
+		for b.Loop() {
+			b.StopTimer()
+			s, err := Open(ctx, Options{Dir: b.TempDir()})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.StartTimer()
+			if _, err := s.ReconcileAccounts(ctx, list, "h"); err != nil {
+				b.Fatal(err)
+			}
+			b.StopTimer()
+			if err := s.Close(); err != nil {
+				b.Fatal(err)
+			}
+			b.StartTimer()
+		}
+	})
+	b.Run("unchanged", func(b *testing.B) {
+		s, err := Open(ctx, Options{Dir: b.TempDir()})
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer s.Close()
+		for b.Loop() {
+			if _, err := s.ReconcileAccounts(ctx, list, "h"); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// BenchmarkOpen measures opening a store with 12,000 accounts.
+func BenchmarkOpen(b *testing.B) {
+	ctx := context.Background()
+	o := Options{Dir: b.TempDir()}
+	for i := 0; b.Loop(); i++ {
+		s, err := Open(ctx, o)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if i == 0 {
+			b.StopTimer()
+			makeAccounts(b, s, 12_000, 0)
+			b.StartTimer()
+		}
+		if err := s.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkRead measures single reads of a mailbox of 10,000 messages.
+func BenchmarkRead(b *testing.B) {
+	ctx := context.Background()
+	s, err := Open(ctx, Options{Dir: b.TempDir()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	const n = 10_000
+	a := makeAccounts(b, s, 1, 0)[0]
+	fill(b, s, a, "", n)
+	inbox := mailbox(b, s, a, "INBOX")
+	for _, bench := range []struct {
+		name string
+		read func(uid imap.UID) error
+	}{
+		{"Messages", func(imap.UID) error { return second(s.Messages(ctx, inbox.ID)) }},
+		{"Envelope", func(uid imap.UID) error { return second(s.Envelope(ctx, inbox.ID, uid)) }},
+		{"ReadMessage", func(uid imap.UID) error { return second(s.ReadMessage(ctx, inbox.ID, uid)) }},
+		{"Mailboxes", func(imap.UID) error { return second(s.Mailboxes(ctx, a)) }},
+		{"Account", func(imap.UID) error { return second(s.Account(ctx, specs(1)[0].Address)) }},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				if err := bench.read(imap.UID(i%n + 1)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }

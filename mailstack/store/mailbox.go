@@ -96,6 +96,8 @@ func (t *tx) makeMailboxes(a *accountState) error {
 	if a.mailboxes > 0 {
 		return nil
 	}
+	// RFC 7162, 3.1.2.1: HIGHESTMODSEQ is never 0.
+	t.nextModSeq(a)
 	for _, d := range defaultMailboxes {
 		if _, err := t.makeMailbox(a, d.name, d.use, true); err != nil {
 			return err
@@ -170,6 +172,7 @@ func (s *Store) CreateMailbox(ctx context.Context, account AccountID, name strin
 	if err != nil {
 		return Mailbox{}, fmt.Errorf("cannot create a mailbox: %w", err)
 	}
+	var made Mailbox
 	err = s.submit(ctx, &op{apply: func(t *tx) error {
 		a, err := t.account(account)
 		if err != nil {
@@ -188,13 +191,20 @@ func (s *Store) CreateMailbox(ctx context.Context, account AccountID, name strin
 		if err := t.useIsFree(a, use); err != nil {
 			return err
 		}
-		_, err = t.makePath(a, name, use, false)
-		return err
+		m, err = t.makePath(a, name, use, false)
+		if err != nil {
+			return err
+		}
+		made = Mailbox{
+			ID: m.id, Account: account, Name: name, UIDValidity: m.uidValidity, UIDNext: imap.UID(m.uidNext),
+			HighestModSeq: m.modseq, SpecialUse: use,
+		}
+		return nil
 	}})
 	if err != nil {
 		return Mailbox{}, fmt.Errorf("cannot create a mailbox: %w", err)
 	}
-	return s.Mailbox(ctx, account, name)
+	return made, nil
 }
 
 func (t *tx) useIsFree(a *accountState, use imap.MailboxAttr) error {

@@ -32,7 +32,7 @@ func TestDefaultMailboxes(t *testing.T) {
 	if got := names(t, s, ids[0]); got != defaultNames {
 		t.Errorf("mailboxes %q", got)
 	}
-	if m := mailbox(t, s, ids[1], "Sent"); m.SpecialUse != imap.MailboxAttrSent || !m.Subscribed || m.UIDNext != 1 {
+	if m := mailbox(t, s, ids[1], "Sent"); m.SpecialUse != imap.MailboxAttrSent || !m.Subscribed || m.UIDNext != 1 || m.HighestModSeq == 0 {
 		t.Errorf("%+v", m)
 	}
 	deliver(t, s, ids[2], "Junk", testMessage("x", 500))
@@ -78,6 +78,9 @@ func TestCreateMailbox(t *testing.T) {
 		m, err := s.CreateMailbox(ctx, a, tt.name, tt.use)
 		if !errors.Is(err, tt.err) || m.Name != tt.want || m.SpecialUse != tt.use && tt.err == nil {
 			t.Errorf("%q: %+v, %v", tt.name, m, err)
+		}
+		if err == nil && m != mailbox(t, s, a, tt.want) {
+			t.Errorf("%q: %+v, but is %+v", tt.name, m, mailbox(t, s, a, tt.want))
 		}
 	}
 	want := "Archive Drafts Everything INBOX INBOX/below Junk Projects Projects/2026 Projects/2026/Roads Sent Trash Été"

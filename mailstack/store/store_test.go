@@ -177,11 +177,11 @@ func TestDeliverAndRead(t *testing.T) {
 	verify := func(s *Store) {
 		t.Helper()
 		m := mailbox(t, s, a, "INBOX")
-		if m.Messages != 1 || m.Unseen != 1 || m.Deleted != 0 || m.Size != int64(len(raw)) || m.UIDNext != 2 || m.HighestModSeq != 1 {
+		if m.Messages != 1 || m.Unseen != 1 || m.Deleted != 0 || m.Size != int64(len(raw)) || m.UIDNext != 2 || m.HighestModSeq != 2 {
 			t.Errorf("mailbox %+v", m)
 		}
 		list := messages(t, s, m.ID)
-		if got, want := fmt.Sprint(list), fmt.Sprint([]Message{{1, 1, []imap.Flag{imap.FlagFlagged, "$label"}, date, int64(len(raw))}}); got != want {
+		if got, want := fmt.Sprint(list), fmt.Sprint([]Message{{1, 2, []imap.Flag{imap.FlagFlagged, "$label"}, date, int64(len(raw))}}); got != want {
 			t.Errorf("messages %v, expected %v", got, want)
 		}
 		got, err := s.ReadMessage(ctx, m.ID, 1)
