@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"syscall"
 
 	"gouv.tg/messagerie/mailstack/store/database"
 	"gouv.tg/messagerie/mailstack/store/segment"
@@ -206,6 +207,14 @@ func (s *Store) commit(b *batch) error {
 			s.fail(rerr)
 		}
 	}
+	return fullDisk(err)
+}
+
+// fullDisk lets callers recognise SQLite's error for a full disk.
+func fullDisk(err error) error {
+	if database.IsFull(err) {
+		return fmt.Errorf("%w: %w", ErrDiskFull, err)
+	}
 	return err
 }
 
@@ -219,6 +228,18 @@ func (s *Store) begin() error {
 // appendBytes appends the messages of all operations that are still wanted, and tells whether there are any.
 // When the log cannot be written, all of them fail: it takes back what was not synced.
 func (s *Store) appendBytes(ops []*op) (appended bool) {
+	var bytes int64
+	for _, o := range ops {
+		if o.err == nil {
+			bytes += int64(len(o.raw))
+		}
+	}
+	if bytes > 0 {
+		if err := s.log.Room(bytes); err != nil {
+			failBytes(ops, s.writeError(err))
+			return false
+		}
+	}
 	for _, o := range ops {
 		if o.raw == nil || o.err != nil {
 			continue
@@ -246,6 +267,9 @@ func (s *Store) writeError(err error) error {
 	if errors.Is(err, segment.ErrFailed) {
 		s.fail(err)
 		return s.Err()
+	}
+	if errors.Is(err, syscall.ENOSPC) {
+		return fmt.Errorf("cannot store the message: %w: %w", ErrDiskFull, err)
 	}
 	return fmt.Errorf("cannot store the message: %w", err)
 }
@@ -296,6 +320,7 @@ func (s *Store) applyOneByOne(ops []*op) error {
 			if err := t.forget(); err != nil {
 				return err
 			}
+			o.err = fullDisk(o.err)
 		}
 		if err := t.db.Control("RELEASE operation"); err != nil {
 			return fmt.Errorf("cannot release a savepoint: %w", err)
@@ -318,7 +343,7 @@ func (s *Store) finish(end segment.Position) error {
 			s.fail(fmt.Errorf("cannot commit: %w", err))
 			return s.Err()
 		}
-		return fmt.Errorf("cannot commit: %w", err)
+		return err
 	}
 	return nil
 }

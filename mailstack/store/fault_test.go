@@ -19,6 +19,14 @@ import (
 type faulty struct {
 	segment.OS
 	write, sync atomic.Pointer[error]
+	noRoom      atomic.Bool
+}
+
+func (f *faulty) Free(path string) (int64, error) {
+	if f.noRoom.Load() {
+		return segment.Reserve, nil
+	}
+	return f.OS.Free(path)
 }
 
 type faultyFile struct {
@@ -56,26 +64,34 @@ func TestDiskFull(t *testing.T) {
 	raw := testMessage("x", 2000)
 	deliver(t, s, a, "", raw)
 	inbox := mailbox(t, s, a, "INBOX")
+	try := func() {
+		t.Helper()
+		var wg sync.WaitGroup
+		for range 20 {
+			wg.Go(func() {
+				_, err := s.Deliver(ctx, Delivery{Raw: raw, Local: []Recipient{{Account: a}}})
+				if !errors.Is(err, ErrDiskFull) || !errors.Is(err, syscall.ENOSPC) {
+					t.Errorf("delivery: %v", err)
+				}
+			})
+			wg.Go(func() {
+				if _, err := s.SetFlags(ctx, inbox.ID, []imap.UID{1}, imap.StoreFlagsAdd, []imap.Flag{imap.FlagSeen}, nil); err != nil {
+					t.Errorf("flags: %v", err)
+				}
+			})
+		}
+		wg.Wait()
+		if s.Err() != nil {
+			t.Error(s.Err())
+		}
+	}
 	full := error(syscall.ENOSPC)
 	fs.write.Store(&full)
-	var wg sync.WaitGroup
-	for range 20 {
-		wg.Go(func() {
-			if _, err := s.Deliver(ctx, Delivery{Raw: raw, Local: []Recipient{{Account: a}}}); !errors.Is(err, syscall.ENOSPC) {
-				t.Errorf("delivery: %v", err)
-			}
-		})
-		wg.Go(func() {
-			if _, err := s.SetFlags(ctx, inbox.ID, []imap.UID{1}, imap.StoreFlagsAdd, []imap.Flag{imap.FlagSeen}, nil); err != nil {
-				t.Errorf("flags: %v", err)
-			}
-		})
-	}
-	wg.Wait()
-	if s.Err() != nil {
-		t.Error(s.Err())
-	}
+	try()
 	fs.write.Store(nil)
+	fs.noRoom.Store(true)
+	try()
+	fs.noRoom.Store(false)
 	if p := deliver(t, s, a, "", raw); p.UID != 2 {
 		t.Errorf("uid %d", p.UID)
 	}
@@ -140,7 +156,7 @@ func TestDatabaseFull(t *testing.T) {
 	for range 200 {
 		long.Queue = append(long.Queue, QueueRecipient{"x@else.test", time.Now()})
 	}
-	if _, err := s.Deliver(ctx, long); err == nil || errors.Is(err, ErrFailed) {
+	if _, err := s.Deliver(ctx, long); !errors.Is(err, ErrDiskFull) || errors.Is(err, ErrFailed) {
 		t.Errorf("delivery: %v", err)
 	}
 	if m := mailbox(t, s, a, "INBOX"); m.Messages != 0 || s.Err() != nil {

@@ -18,6 +18,7 @@ var (
 	ErrTooManyPending = errors.New("too many writes are waiting")
 	ErrClosed         = errors.New("store is closed")
 	ErrFailed         = errors.New("store refuses writes until it is opened again")
+	ErrDiskFull       = errors.New("disk is full")
 	ErrLocked         = errors.New("store is in use by another process")
 	ErrMailboxName    = errors.New("not a mailbox name")
 	ErrSpecialUse     = errors.New("another mailbox has this special use")

@@ -23,6 +23,10 @@ const (
 	// DefaultBytes is the size in bytes after which a new segment file is started.
 	DefaultBytes = 256 << 20
 
+	// Reserve is how many bytes on the disk must be free for Room to grant any, so that the metadata can still be
+	// changed, and mail be removed, when there is no room for more.
+	Reserve = 64 << 20
+
 	recordHeader = 12
 	fileHeader   = 16
 )

@@ -10,6 +10,7 @@ import (
 type faulty struct {
 	OS
 	write, sync, truncate, dir error
+	free                       int64
 	partial                    bool // a failing write leaves half of its bytes
 }
 
@@ -111,5 +112,21 @@ func TestFaults(t *testing.T) {
 			checkAll(t, l, refs, []byte("before"))
 			checkAll(t, l, appendAll(t, l, []byte("after")), []byte("after"))
 		})
+	}
+}
+
+func (f *faulty) Free(string) (int64, error) { return f.free, f.dir }
+
+func TestRoom(t *testing.T) {
+	fs := &faulty{free: Reserve + 100}
+	l, _ := openLog(t, Options{Dir: t.TempDir(), FS: fs})
+	if err := l.Room(100); err != nil {
+		t.Error(err)
+	}
+	if err := l.Room(101); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("got %v", err)
+	}
+	if err := (&Log{o: Options{Dir: t.TempDir(), FS: OS{}}}).Room(0); err != nil {
+		t.Errorf("on a real disk: %v", err)
 	}
 }

@@ -13,6 +13,8 @@ type FS interface {
 	Open(path string, create bool) (File, error)
 	// SyncDir makes the creation of files in a folder durable.
 	SyncDir(path string) error
+	// Free returns the bytes that can still be written to the file system of a folder.
+	Free(path string) (int64, error)
 }
 
 // File is one open segment file.
@@ -53,6 +55,15 @@ func (OS) SyncDir(path string) error {
 		err = cerr
 	}
 	return err
+}
+
+// Free implements FS.
+func (OS) Free(path string) (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(path, &st); err != nil {
+		return 0, err
+	}
+	return int64(st.Bavail) * st.Bsize, nil
 }
 
 type osFile struct{ *os.File }

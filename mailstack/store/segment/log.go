@@ -3,12 +3,13 @@ package segment
 import (
 	"fmt"
 	"os"
+	"syscall"
 )
 
 // bufferBytes is how much is gathered before it is written; larger payloads are written directly.
 const bufferBytes = 256 << 10
 
-// Log is an open log. Append, Sync and End belong to one goroutine; Read and Size may be called by all.
+// Log is an open log. Append, Room, Sync and End belong to one goroutine; Read and Size may be called by all.
 type Log struct {
 	o      Options
 	active File
@@ -21,6 +22,18 @@ type Log struct {
 
 // End is the position behind the last record that was appended.
 func (l *Log) End() Position { return Position{l.number, l.end} }
+
+// Room tells whether so many more bytes can be appended; if not, its error wraps syscall.ENOSPC.
+func (l *Log) Room(bytes int64) error {
+	free, err := l.o.FS.Free(l.o.Dir)
+	if err != nil {
+		return fmt.Errorf("cannot get the free space of the disk: %w", err)
+	}
+	if free-bytes < Reserve {
+		return fmt.Errorf("%d bytes are free, %d are kept in reserve: %w", free, int64(Reserve), syscall.ENOSPC)
+	}
+	return nil
+}
 
 // Append adds a record. It is durable only after Sync. When it fails, all records since the last Sync are
 // gone; the log can still be used unless the error wraps ErrFailed.
