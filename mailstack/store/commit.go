@@ -312,6 +312,7 @@ func (s *Store) applyOneByOne(ops []*op) error {
 			o.err = t.flush()
 		}
 		if o.err != nil {
+			o.err = fullDisk(o.err)
 			// This fails if SQLite has undone the whole transaction, and then so does the batch.
 			if err := t.db.Control("ROLLBACK TO operation"); err != nil {
 				return fmt.Errorf("%w (cannot go back to a savepoint: %w)", o.err, err)
@@ -320,7 +321,6 @@ func (s *Store) applyOneByOne(ops []*op) error {
 			if err := t.forget(); err != nil {
 				return err
 			}
-			o.err = fullDisk(o.err)
 		}
 		if err := t.db.Control("RELEASE operation"); err != nil {
 			return fmt.Errorf("cannot release a savepoint: %w", err)
