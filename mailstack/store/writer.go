@@ -1,0 +1,199 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+
+	"gouv.tg/messagerie/mailstack/store/database"
+	"gouv.tg/messagerie/mailstack/store/segment"
+)
+
+const (
+	maxPending     = 4096     // operations that wait for the writer
+	maxBatch       = 256      // operations in one transaction
+	maxBatchBytes  = 32 << 20 // message bytes in one transaction, unless one message alone has more
+	checkpointRows = 4000     // rows changed between two checkpoints, a bound for the WAL's size
+)
+
+// batch is what becomes durable together.
+type batch struct {
+	ops      []*op
+	promises []promise
+	end      segment.Position // of its bytes
+	synced   chan error
+}
+
+// write is the writer's goroutine. While one batch's rows are written and committed, the bytes of the next
+// are being synced.
+func (s *Store) write() {
+	defer close(s.written)
+	var current *batch
+	for {
+		var syncErr error
+		if current != nil {
+			syncErr = <-current.synced
+		}
+		next := s.gather(current == nil)
+		if next != nil {
+			s.start(next)
+		}
+		switch {
+		case current != nil:
+			s.complete(current, syncErr)
+		case next == nil:
+			return
+		}
+		current = next
+	}
+}
+
+// gather takes what is waiting. With wait it waits for something, and returns nil once the store is closed.
+func (s *Store) gather(wait bool) *batch {
+	b := &batch{synced: make(chan error, 1)}
+	bytes := 0
+	for len(b.ops) < maxBatch && bytes < maxBatchBytes {
+		o := s.next(wait && len(b.ops) == 0)
+		if o == nil {
+			break
+		}
+		if o.state.CompareAndSwap(opWaiting, opTaken) {
+			b.ops = append(b.ops, o)
+			bytes += len(o.raw)
+		}
+	}
+	if len(b.ops) == 0 {
+		return nil
+	}
+	return b
+}
+
+func (s *Store) next(wait bool) *op {
+	if wait {
+		return <-s.pending
+	}
+	select {
+	case o := <-s.pending:
+		return o
+	default:
+		return nil
+	}
+}
+
+// start decides which operations are attempted, appends their bytes and starts to sync them.
+func (s *Store) start(b *batch) {
+	s.tx.now = s.now()
+	for _, o := range b.ops {
+		if o.err = s.Err(); o.err == nil && o.decide != nil {
+			o.err = o.decide(s.tx)
+		}
+	}
+	b.promises, s.tx.promises = s.tx.promises, nil
+	appended := s.appendBytes(b.ops)
+	b.end = s.log.End()
+	if !appended {
+		b.synced <- nil
+		return
+	}
+	go func() { b.synced <- s.log.Sync() }()
+}
+
+// complete makes the changes of a batch whose bytes are durable, and answers its callers.
+func (s *Store) complete(b *batch, syncErr error) {
+	if syncErr != nil {
+		failBytes(b.ops, s.writeError(syncErr))
+	}
+	err := s.commit(b)
+	if err == nil {
+		s.tell()
+	}
+	for _, p := range b.promises {
+		p.account.promised -= p.bytes
+	}
+	s.tx.endBatch()
+	for _, o := range b.ops {
+		if o.err == nil {
+			o.err = err
+		}
+		close(o.done)
+	}
+	s.checkpoint()
+}
+
+// appendBytes appends the messages of all operations that are still wanted, and tells whether there are any.
+// When the log cannot be written, all of them fail: it takes back what was not synced.
+func (s *Store) appendBytes(ops []*op) (appended bool) {
+	var bytes int64
+	for _, o := range ops {
+		if o.err == nil {
+			bytes += int64(len(o.raw))
+		}
+	}
+	if bytes > 0 {
+		if err := s.log.Room(bytes); err != nil {
+			failBytes(ops, s.writeError(err))
+			return false
+		}
+	}
+	for _, o := range ops {
+		if o.raw == nil || o.err != nil {
+			continue
+		}
+		var err error
+		if o.ref, err = s.log.Append(o.raw); err != nil {
+			failBytes(ops, s.writeError(err))
+			return false
+		}
+		appended = true
+	}
+	return appended
+}
+
+func failBytes(ops []*op, err error) {
+	for _, o := range ops {
+		if o.raw != nil && o.err == nil {
+			o.err = err
+		}
+	}
+}
+
+// writeError turns an error of the log into one for callers.
+func (s *Store) writeError(err error) error {
+	if errors.Is(err, segment.ErrFailed) {
+		s.fail(err)
+		return s.Err()
+	}
+	if errors.Is(err, syscall.ENOSPC) {
+		return fmt.Errorf("cannot store the message: %w: %w", ErrDiskFull, err)
+	}
+	return fmt.Errorf("cannot store the message: %w", err)
+}
+
+// tell announces what was committed.
+func (s *Store) tell() {
+	t := s.tx
+	s.hub.broadcast(t.events, t.removed)
+	if t.accountsChanged {
+		s.accountsChanged.notify()
+	}
+	if t.queueChanged {
+		s.queueChanged.notify()
+	}
+	if t.swept {
+		select {
+		case s.sweep <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// checkpoint keeps the WAL small. An error may mean that a sync of the database file has failed.
+func (s *Store) checkpoint() {
+	if s.tx.db.Writes()-s.checkpointed < checkpointRows || s.Err() != nil {
+		return
+	}
+	s.checkpointed = s.tx.db.Writes()
+	if _, _, err := s.tx.db.Checkpoint(); err != nil && !database.IsFull(err) {
+		s.fail(fmt.Errorf("cannot checkpoint: %w", err))
+	}
+}
