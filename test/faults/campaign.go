@@ -2,6 +2,7 @@ package faults
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -135,6 +136,10 @@ func (c *campaign) recover(t *testing.T, ctx context.Context, n int, v victim, k
 func (c *campaign) settle(t *testing.T, ctx context.Context, n int) []Finding {
 	t.Helper()
 	deadline := time.Now().Add(settlePatience)
+	var stuck []Finding
+	if err := c.drained(ctx, deadline); err != nil {
+		stuck = append(stuck, Finding{Stuck, err.Error()})
+	}
 	for {
 		observations, err := c.service.observe(ctx, c.accounts)
 		if err != nil {
@@ -143,10 +148,34 @@ func (c *campaign) settle(t *testing.T, ctx context.Context, n int) []Finding {
 		findings := c.verifier.Check(observations)
 		pending := func(f Finding) bool { return (f.Kind == Lost || f.Kind == Partial) && !c.reported[f] }
 		if !slices.ContainsFunc(findings, pending) || time.Now().After(deadline) {
-			return findings
+			return append(findings, stuck...)
 		}
 		time.Sleep(500 * time.Millisecond)
 	}
+}
+
+// drained waits until no cell has anything left to pass on: what could still be doubled has been by then.
+func (c *campaign) drained(ctx context.Context, deadline time.Time) error {
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	pods, err := c.installation.Pods(ctx)
+	if err != nil {
+		return err
+	}
+	for _, pod := range pods {
+		for pod.Name == "cell-0" {
+			length, err := pod.Metric(ctx, "messagerie_cell_queue_length")
+			if err == nil && length == 0 {
+				break
+			}
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("the queue of %s in %s still holds %g: %w", pod.Name, pod.Namespace, length, errors.Join(ctx.Err(), err))
+			case <-time.After(100 * time.Millisecond):
+			}
+		}
+	}
+	return nil
 }
 
 // fresh leaves out what earlier rounds reported.
@@ -165,7 +194,7 @@ func summary(l *load, findings []Finding) string {
 	}
 	text := fmt.Sprintf("%d acknowledged, %d unknown, %d lost, %d doubled, %d torn, %d UIDs reused",
 		l.acknowledged.Load(), l.unknown.Load(), count[Lost], count[Doubled], count[Torn], count[ReusedUID])
-	for _, kind := range []Kind{Partial, Unasked, Refusal, Restarted} {
+	for _, kind := range []Kind{Partial, Unasked, Refusal, Restarted, Stuck} {
 		if count[kind] > 0 {
 			text += fmt.Sprintf(", %d %s", count[kind], kind)
 		}

@@ -20,6 +20,7 @@ const (
 	Unasked   Kind = "unasked"    // never sent, refused, not from here, or in the wrong mailbox
 	Refusal   Kind = "refused"    // a good message or login refused for good
 	Restarted Kind = "restarted"  // a Pod that should have lived on did not
+	Stuck     Kind = "stuck"      // a queue does not become empty
 )
 
 // Finding is one violation.
