@@ -80,7 +80,7 @@ func (m *Manager) Close() error {
 	if !m.mounted {
 		return nil
 	}
-	if err := unix.Unmount(m.memory, unix.MNT_DETACH); err != nil {
+	if err := unix.Unmount(m.memory, unix.MNT_DETACH); err != nil && err != unix.EINVAL { // EINVAL: not mounted any more
 		return fmt.Errorf("cannot unmount the secrets: %w", err)
 	}
 	return nil
