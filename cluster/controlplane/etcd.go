@@ -25,6 +25,7 @@ func startEtcd(ctx context.Context, dataDir string, creds *credentials) (*embed.
 	config.ListenClientUrls, config.AdvertiseClientUrls = []url.URL{anyPort}, []url.URL{anyPort}
 	config.ListenPeerUrls, config.AdvertisePeerUrls = []url.URL{anyPort}, []url.URL{anyPort}
 	config.InitialCluster = config.InitialClusterFromName(config.Name)
+	config.EnableGRPCGateway = false
 	identity := transport.TLSInfo{
 		CertFile: creds.path("etcd.crt"), KeyFile: creds.path("etcd.key"),
 		TrustedCAFile: creds.path("ca.crt"), ClientCertAuth: true,
