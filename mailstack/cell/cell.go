@@ -182,7 +182,10 @@ func (c *cell) run(ctx context.Context) error {
 		serve("admin socket", func() error { return ended(adminServer.Serve(c.adminUnix)) })
 	}
 	serve("health", func() error { return ended(healthServer.Serve(c.health)) })
-	serve("link", func() error { return c.acceptLinks(ctx) })
+	// Links outlive ctx, so that sessions can be told.
+	linked, unlink := context.WithCancel(context.WithoutCancel(ctx))
+	defer unlink()
+	serve("link", func() error { return c.acceptLinks(linked) })
 	wg.Go(func() { c.queue.Run(ctx) })
 	wg.Go(func() { c.auth.rehashLoop(ctx) })
 	wg.Go(func() { c.watchAccounts(ctx) })
@@ -193,10 +196,12 @@ func (c *cell) run(ctx context.Context) error {
 	c.ready.Store(false)
 	c.log.Info("cell is stopping")
 	_ = c.linkListen.Close()
+	defer time.AfterFunc(drainTimeout, unlink).Stop() // a gateway that takes nothing more does not hold this up
 	drain, stop := context.WithTimeout(context.Background(), drainTimeout)
 	defer stop()
 	_ = c.imap.Close()
 	_ = c.smtp.Close()
+	unlink()
 	shutdown(drain, adminServer)
 	shutdown(drain, healthServer)
 	wg.Wait()
@@ -243,7 +248,7 @@ func (c *cell) acceptLinks(ctx context.Context) error {
 	for {
 		conn, err := c.linkListen.Accept()
 		if err != nil {
-			if ctx.Err() != nil {
+			if errors.Is(err, net.ErrClosed) {
 				return nil
 			}
 			var temporary interface{ Temporary() bool }

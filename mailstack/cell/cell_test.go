@@ -342,6 +342,21 @@ func TestDisabledAccountLosesItsSession(t *testing.T) {
 	}
 }
 
+func TestStopSaysBye(t *testing.T) {
+	ca := newAuthority(t)
+	c := startCell(t, testConfig(t, ca, "finances"))
+	c.accounts(agent)
+	s := newGateway(t, ca, "finances").connect(c)
+	r := bufio.NewReader(session(t, s, agent, link.ServiceIMAP, link.ProtocolIMAP))
+	if line, err := r.ReadString('\n'); err != nil || !strings.HasPrefix(line, "* PREAUTH") {
+		t.Fatal(line, err)
+	}
+	c.stop()
+	if line, err := r.ReadString('\n'); err != nil || !strings.HasPrefix(line, "* BYE") {
+		t.Error(line, err)
+	}
+}
+
 func TestAdmin(t *testing.T) {
 	ca := newAuthority(t)
 	c := startCell(t, testConfig(t, ca, "finances"))

@@ -36,6 +36,7 @@ type Server struct {
 	mu       sync.Mutex
 	sessions map[*Session]struct{}
 	closing  bool
+	served   chan struct{} // closed when Serve returns; nil: it was never called
 	count    atomic.Int64
 }
 
@@ -68,8 +69,16 @@ func New(st *store.Store, o Options) *Server {
 	return s
 }
 
-// Serve runs until Close.
+// Serve runs until Close. It is called once.
 func (s *Server) Serve() error {
+	s.mu.Lock()
+	if s.closing {
+		s.mu.Unlock()
+		return nil
+	}
+	s.served = make(chan struct{})
+	s.mu.Unlock()
+	defer close(s.served)
 	if err := s.server.Serve(s.listener); err != nil {
 		return fmt.Errorf("cannot serve IMAP: %w", err)
 	}
@@ -87,7 +96,11 @@ func (s *Server) Close() error {
 	_ = s.listener.Close()
 	s.mu.Lock()
 	s.closing = true
+	served := s.served
 	s.mu.Unlock()
+	if served != nil {
+		<-served // the library does not like to be closed while it begins to serve
+	}
 	s.bye("Server is shutting down, please reconnect", func(*Session) bool { return true })
 	return s.server.Close()
 }

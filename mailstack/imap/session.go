@@ -83,9 +83,10 @@ func (s *Session) Idle(w *imapserver.UpdateWriter, stop <-chan struct{}) error {
 		case <-stop:
 			return nil
 		case batch, open := <-events:
-			if open {
-				s.selected.view.apply(batch)
+			if !open {
+				return s.Poll(w, true) // which says so
 			}
+			s.selected.view.apply(batch)
 			if err := s.Poll(w, true); err != nil {
 				return err
 			}

@@ -130,7 +130,12 @@ func (s *Server) HandleSubmission(c *streams.Conn) error { return s.submissionSt
 func (s *Server) HandleLMTP(c *streams.Conn) error { return s.lmtpStreams.Serve(c) }
 
 // Close ends all sessions. Transactions that have not been acknowledged are the sender's to repeat.
-func (s *Server) Close() error { return errors.Join(s.submission.Close(), s.lmtp.Close()) }
+func (s *Server) Close() error {
+	err := errors.Join(s.submission.Close(), s.lmtp.Close())
+	_ = s.submissionStreams.Close() // which the library only closes if it serves already
+	_ = s.lmtpStreams.Close()
+	return err
+}
 
 // Counts returns what the server has done.
 func (s *Server) Counts() Counts {
