@@ -69,7 +69,7 @@ func open(ctx context.Context, conn *tls.Conn, start func(io.ReadWriteCloser, *y
 		conn.Close()
 		return nil, fmt.Errorf("cannot secure link: protocol %q, want %q", got, ALPN)
 	}
-	mux, err := start(conn, &yamux.Config{
+	mux, err := start(&coalescer{Conn: conn}, &yamux.Config{
 		AcceptBacklog:          acceptBacklog,
 		EnableKeepAlive:        true,
 		KeepAliveInterval:      keepAlive,

@@ -49,8 +49,9 @@ type session struct {
 	peer   *smtp.Peer
 
 	mail   smtp.Mail
-	owner  string // ministry of the transaction
-	target *upstream.Client
+	owner  string           // ministry of target
+	target *upstream.Client // stays for the next transaction
+	begun  bool             // the transaction has begun there
 	rcpts  []string // accepted, as often as they were given
 }
 
@@ -106,14 +107,14 @@ func (s *session) rcpt(to smtp.Path) error {
 	if err != nil {
 		return err
 	}
-	if s.target != nil && s.owner != ministry {
+	if s.begun && s.owner != ministry {
 		if s.target.Accepted() > 0 || s.target.Dead() {
 			return smtp.Fail(452, 4, 5, 3, "one destination at a time")
 		}
 		s.drop()
 	}
-	if s.target == nil {
-		if err := s.connect(ministry); err != nil {
+	if !s.begun {
+		if err := s.begin(ministry); err != nil {
 			return err
 		}
 	}
@@ -158,8 +159,16 @@ func (s *Service) locate(to smtp.Path) (address, ministry string, err error) {
 	return address, owner.Ministry, nil
 }
 
-// connect opens the dialogue with the owner's cell and starts the transaction there.
-func (s *session) connect(ministry string) error {
+// begin starts the transaction at the owner's cell, on the dialogue of the last one if that was with the same.
+func (s *session) begin(ministry string) error {
+	if s.target != nil && s.owner == ministry && !s.target.Dead() {
+		err := s.target.Mail(s.mail)
+		if !s.target.Dead() {
+			s.begun = err == nil
+			return err
+		}
+	}
+	s.drop()
 	hello := s.peer.Hello
 	if s.kind == Relay {
 		hello = s.svc.Hostname
@@ -172,12 +181,10 @@ func (s *session) connect(ministry string) error {
 	if err != nil {
 		return err
 	}
-	if err := target.Mail(s.mail); err != nil {
-		target.Abort()
-		return err
-	}
 	s.target, s.owner = target, ministry
-	return nil
+	err = target.Mail(s.mail)
+	s.begun = err == nil
+	return err
 }
 
 func (s *session) Data(r io.Reader) []error {
@@ -217,15 +224,17 @@ func first(results []error) error {
 }
 
 func (s *session) Reset() {
-	s.drop()
-	s.rcpts, s.mail = nil, smtp.Mail{}
+	if s.target != nil {
+		s.target.Done()
+	}
+	s.begun, s.rcpts, s.mail = false, nil, smtp.Mail{}
 }
 
 func (s *session) drop() {
 	if s.target != nil {
 		s.target.Abort()
 	}
-	s.target, s.owner = nil, ""
+	s.target, s.owner, s.begun = nil, "", false
 }
 
 func (s *session) Close() { s.drop() }
