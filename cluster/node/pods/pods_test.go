@@ -361,7 +361,7 @@ func TestLiveness(t *testing.T) {
 	pod := newPod("cell-0", "run")
 	pod.Spec.Containers[0].LivenessProbe = &corev1.Probe{
 		ProbeHandler:  corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"/helper", "exists", "/nothing"}}},
-		PeriodSeconds: 1, FailureThreshold: 1,
+		InitialDelaySeconds: 1, PeriodSeconds: 1, FailureThreshold: 1,
 	}
 	h.Set(pod)
 	h.until(pod.UID, "a restart", func(s corev1.PodStatus) bool { return s.ContainerStatuses[0].RestartCount >= 1 })
