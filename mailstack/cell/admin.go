@@ -3,6 +3,7 @@ package cell
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"gouv.tg/messagerie/mailstack/admin"
 	"gouv.tg/messagerie/mailstack/directory"
@@ -28,6 +29,9 @@ func (b *backend) PutAccounts(ctx context.Context, accounts []admin.Account, has
 		}
 	}
 	r, err := b.store.ReconcileAccounts(ctx, specs, hash)
+	if errors.Is(err, store.ErrInvalidAccount) {
+		return admin.Result{}, fmt.Errorf("%w: %w", admin.ErrInvalid, err)
+	}
 	if err != nil {
 		return admin.Result{}, err
 	}
