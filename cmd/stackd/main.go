@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -21,7 +22,7 @@ Usage:
   stackd version [-o table|json]
 
 Example:
-  printf %s "$PASSWORD" | stackd accounts set-password prenom.nom@gouv.tg
+  stackd accounts set-password prenom.nom@gouv.tg < password.txt
 `
 
 // errUsage ends with exit code 2.
@@ -32,6 +33,8 @@ func main() {
 	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout)
 	stop()
 	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Print(usage)
 	case errors.Is(err, errUsage):
 		fmt.Fprintf(os.Stderr, "stackd: %v\n\n%s", err, usage)
 		os.Exit(2)

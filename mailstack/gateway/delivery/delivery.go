@@ -52,7 +52,7 @@ type session struct {
 	owner  string           // ministry of target
 	target *upstream.Client // stays for the next transaction
 	begun  bool             // the transaction has begun there
-	rcpts  []string // accepted, as often as they were given
+	rcpts  []string         // accepted, as often as they were given
 }
 
 func (s *session) Login(string, string) error {
