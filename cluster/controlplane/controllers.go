@@ -13,11 +13,12 @@ import (
 )
 
 // neededControllers is all of Kubernetes' own machinery that Messagerie relies on.
+// Endpoint slices are not: they refuse the loopback addresses of Pods, and gateways find cells by watching Pods.
 var neededControllers = []string{
 	names.DeploymentController, names.ReplicaSetController, names.StatefulSetController, names.JobController,
 	names.NamespaceController, names.ServiceAccountController, names.RootCACertificatePublisherController,
 	names.GarbageCollectorController, names.PodGarbageCollectorController, names.NodeLifecycleController,
-	names.TaintEvictionController, names.EndpointSliceController, names.DisruptionController,
+	names.TaintEvictionController, names.DisruptionController,
 	names.PersistentVolumeBinderController, names.PersistentVolumeClaimProtectionController,
 	names.PersistentVolumeProtectionController, names.TTLAfterFinishedController, names.ResourceQuotaController,
 	names.ClusterRoleAggregationController, names.ValidatingAdmissionPolicyStatusController,
