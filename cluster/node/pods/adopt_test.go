@@ -79,6 +79,9 @@ func TestAdoptionAfterKill(t *testing.T) {
 
 	h := newHarness(t, dir)
 	h.untilReady("uid-kept")
+	for _, name := range []string{"kept", "lost"} {
+		h.Set(newPod(name, "run", "9"))
+	}
 	s := h.until("uid-lost", "a restart", func(s corev1.PodStatus) bool {
 		return isReady(s) && s.ContainerStatuses[0].RestartCount == 1
 	})
@@ -166,6 +169,9 @@ func TestShutdownKeepsPods(t *testing.T) {
 		t.Errorf("phase %s, ready %t", r.Status.Phase, isReady(r.Status))
 	}
 	second := newHarness(t, first.dir)
+	for _, p := range []*corev1.Pod{pod, job} {
+		second.Set(p)
+	}
 	for _, uid := range []string{"uid-cell-0", "uid-job"} {
 		s := second.untilReady(newPod(uid[len("uid-"):]).UID)
 		if s.ContainerStatuses[0].RestartCount != 1 {

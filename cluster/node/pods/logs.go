@@ -54,3 +54,13 @@ func (w *worker) logEnded(container string, run int32) bool {
 	r := w.rec.Containers[container]
 	return r == nil || r.Process.PID == 0 || r.Status.RestartCount != run
 }
+
+// HasLog returns why a container has no log to read, nil if it has.
+func (m *Manager) HasLog(uid types.UID, container string, previous bool) error {
+	w := m.worker(uid)
+	if w == nil {
+		return ErrNotFound
+	}
+	_, _, err := w.findLog(container, previous)
+	return err
+}

@@ -31,8 +31,8 @@ type Manager struct {
 	sampler     sync.WaitGroup
 }
 
-// New makes a Manager and takes up the Pods of an earlier run: running processes are adopted, those that ended
-// meanwhile are restarted as their Pod's policy says.
+// New makes a Manager and takes up the Pods of an earlier run: running processes are adopted. Those that ended
+// meanwhile are restarted, as their Pod's policy says, once Set has confirmed that the Pod still exists.
 func New(cfg Config) (*Manager, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot create the Pods' directory: %w", err)
@@ -94,6 +94,7 @@ func (m *Manager) Set(pod *corev1.Pod) {
 	if w != nil {
 		m.mu.Unlock()
 		w.change(pod)
+		w.confirm()
 		return
 	}
 	if old := m.names[key(pod)]; old != nil {

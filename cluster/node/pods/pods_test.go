@@ -360,7 +360,7 @@ func TestLiveness(t *testing.T) {
 	h := newHarness(t, "")
 	pod := newPod("cell-0", "run")
 	pod.Spec.Containers[0].LivenessProbe = &corev1.Probe{
-		ProbeHandler:  corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"/helper", "exists", "/nothing"}}},
+		ProbeHandler:        corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"/helper", "exists", "/nothing"}}},
 		InitialDelaySeconds: 1, PeriodSeconds: 1, FailureThreshold: 1,
 	}
 	h.Set(pod)

@@ -26,6 +26,11 @@ const (
 // startContainer starts a container, waiting for as long as something it needs is missing. It returns nil when the Pod
 // is to stop, or when the container's command could not be executed, which is recorded as an end.
 func (w *worker) startContainer(name string, ended <-chan struct{}) *sandbox.Process {
+	select {
+	case <-w.confirmed:
+	case <-w.ctx.Done():
+		return nil
+	}
 	for delay := firstAttempt; ; delay = min(2*delay, lastAttempt) {
 		c := w.container(name)
 		p, err := w.tryStart(c)

@@ -42,6 +42,9 @@ type worker struct {
 	killed chan struct{}
 	// leave is closed when the Pod is to stop for another cause than a failure: nobody wants its status any more.
 	leave chan struct{}
+	// confirmed is closed once the Pod is known to exist: one found on disk may have been deleted since.
+	confirmed   chan struct{}
+	confirmOnce sync.Once
 
 	mu        sync.Mutex
 	rec       *podRecord
@@ -67,14 +70,20 @@ func newWorker(m *Manager, r *podRecord, adopted bool) *worker {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &worker{
 		m: m, uid: r.Pod.UID, adopted: adopted, done: make(chan struct{}), ctx: ctx, cancel: cancel,
-		killed: make(chan struct{}), leave: make(chan struct{}), rec: r,
+		killed: make(chan struct{}), leave: make(chan struct{}), confirmed: make(chan struct{}), rec: r,
 		processes: make(map[string]*sandbox.Process), restarts: make(map[string]chan restart),
 	}
 	for name := range r.Containers {
 		w.restarts[name] = make(chan restart, 1)
 	}
+	if !adopted {
+		w.confirm()
+	}
 	return w
 }
+
+// confirm lets containers start.
+func (w *worker) confirm() { w.confirmOnce.Do(func() { close(w.confirmed) }) }
 
 // pod returns the Pod as last told; it must not be changed.
 func (w *worker) pod() *corev1.Pod {
