@@ -132,11 +132,13 @@ func (r *Reconciler) protectVolume(ctx context.Context, s *scope) error {
 	return nil
 }
 
+// claimName is how the StatefulSet names the claim of its one Pod.
+const claimName = naming.DataVolume + "-" + naming.Cell + "-0"
+
 // setReclaimPolicy sets what becomes of the ministry's volume once its claim is gone.
 func (r *Reconciler) setReclaimPolicy(ctx context.Context, ministry string, policy corev1.PersistentVolumeReclaimPolicy) error {
 	var claim corev1.PersistentVolumeClaim
-	name := naming.DataVolume + "-" + naming.Cell + "-0"
-	err := r.Reader.Get(ctx, client.ObjectKey{Namespace: naming.Namespace(ministry), Name: name}, &claim)
+	err := r.Reader.Get(ctx, client.ObjectKey{Namespace: naming.Namespace(ministry), Name: claimName}, &claim)
 	if err != nil {
 		return client.IgnoreNotFound(fmt.Errorf("cannot read the claim of the cell: %w", err))
 	}

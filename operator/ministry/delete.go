@@ -24,6 +24,8 @@ const (
 	// drainTime is how long a cell may take to hand over what it has accepted.
 	drainTime  = 30 * time.Second
 	drainCheck = 250 * time.Millisecond
+	// releaseCheck is how often it is looked whether the claim is gone, which nothing is watched for.
+	releaseCheck = 100 * time.Millisecond
 )
 
 // delete takes a ministry away in stages. Each stage names itself in the condition Ready and is over before the next.
@@ -32,14 +34,20 @@ func (r *Reconciler) delete(ctx context.Context, s *scope) (ctrl.Result, error) 
 		return ctrl.Result{}, nil
 	}
 	waiting, err := r.drain(ctx, s)
-	if err != nil || waiting {
-		return ctrl.Result{RequeueAfter: drainCheck}, err
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if waiting {
+		return ctrl.Result{RequeueAfter: drainCheck}, nil
 	}
 	if waiting, err = r.stopCell(ctx, s); err != nil || waiting {
 		return ctrl.Result{}, err
 	}
-	if waiting, err = r.releaseData(ctx, s); err != nil || waiting {
+	if waiting, err = r.releaseData(ctx, s); err != nil {
 		return ctrl.Result{}, err
+	}
+	if waiting {
+		return ctrl.Result{RequeueAfter: releaseCheck}, nil
 	}
 	r.enqueue(ctx, r.book.Forget(s.ministry.Name))
 	r.mu.Lock()
@@ -121,6 +129,14 @@ func (r *Reconciler) releaseData(ctx context.Context, s *scope) (waiting bool, e
 	}
 	if err := r.removeImports(ctx, s.ministry.Name); err != nil {
 		return false, err
+	}
+	// The claim goes before its namespace: the namespace controller looks at what is left every few seconds only.
+	claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: naming.Namespace(s.ministry.Name), Name: claimName}}
+	switch err := r.Client.Delete(ctx, claim); {
+	case err == nil:
+		return true, nil
+	case !apierrors.IsNotFound(err) && !apierrors.IsConflict(err):
+		return false, fmt.Errorf("cannot delete the claim of the cell: %w", err)
 	}
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: naming.Namespace(s.ministry.Name)}}
 	switch err := r.Client.Delete(ctx, ns); {
