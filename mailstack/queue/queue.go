@@ -91,7 +91,8 @@ func (q *Queue) dispatch(ctx context.Context, jobs chan<- store.QueueItem) {
 	for ctx.Err() == nil {
 		changed := q.store.QueueChanged() // before the items are read: no change is missed
 		generation, up, links := q.Gateways.Connected()
-		items, err := q.store.DueItems(ctx, time.Now(), window+q.busy())
+		asked := time.Now()
+		items, err := q.store.DueItems(ctx, asked, window+q.busy())
 		if err != nil {
 			q.fault(ctx, "read queue", err)
 			continue
@@ -122,18 +123,16 @@ func (q *Queue) dispatch(ctx context.Context, jobs chan<- store.QueueItem) {
 		if progress || len(early) > 0 {
 			continue
 		}
-		q.wait(ctx, changed, links)
+		q.wait(ctx, asked, changed, links)
 	}
 }
 
-// wait sleeps until there may be something to do.
-func (q *Queue) wait(ctx context.Context, changed, links <-chan struct{}) {
+// wait sleeps until there may be something to do. What was due when the store was asked is in flight or waits for a link:
+// its end is told on a channel. What has become due since, or will, is told by the clock only.
+func (q *Queue) wait(ctx context.Context, asked time.Time, changed, links <-chan struct{}) {
 	pause := idlePoll
-	if next, ok, err := q.store.NextDue(ctx); err == nil && ok {
-		// An item that is due and not taken is in flight or waits for a link: its end is told on a channel.
-		if until := time.Until(next); until > 0 {
-			pause = min(pause, until)
-		}
+	if next, ok, err := q.store.NextDue(ctx, asked); err == nil && ok {
+		pause = min(pause, max(0, time.Until(next)))
 	}
 	timer := time.NewTimer(pause)
 	defer timer.Stop()

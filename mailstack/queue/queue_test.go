@@ -11,6 +11,7 @@ import (
 	"math/big"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -295,6 +296,25 @@ func TestStopsWhileGatewayIsSilent(t *testing.T) {
 	if items := b.items(); len(items) != 1 || items[0].Attempts != 0 {
 		t.Errorf("items %+v", items) // stopping is not a failed attempt
 	}
+}
+
+// TestSilenceDoesNotDelayOthers: while the gateway keeps one recipient waiting, another one's next attempt comes in time.
+func TestSilenceDoesNotDelayOthers(t *testing.T) {
+	b := newBed(t, nil)
+	release := make(chan struct{})
+	var attempts atomic.Int64
+	b.gateway.rcpt = func(to string) error {
+		if to == friend {
+			<-release
+		} else if attempts.Add(1) == 1 {
+			return reply(451, 4, 4, 1, "not now")
+		}
+		return nil
+	}
+	b.submit(agent, time.Hour, friend, "ama@gouv.tg")
+	b.run()
+	defer close(release)
+	b.until("the other one is sent", func() bool { return len(b.gateway.got()) == 1 })
 }
 
 func TestManyAtOnce(t *testing.T) {

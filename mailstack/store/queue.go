@@ -43,13 +43,14 @@ func (s *Store) DueItems(ctx context.Context, now time.Time, limit int) ([]Queue
 	return items, nil
 }
 
-// NextDue returns the time of the earliest next attempt; false if the queue is empty.
-func (s *Store) NextDue(ctx context.Context) (time.Time, bool, error) {
+// NextDue returns the time of the earliest next attempt after the given time: what DueItems did not return for that
+// time. It returns false if there is none.
+func (s *Store) NextDue(ctx context.Context, after time.Time) (time.Time, bool, error) {
 	var due time.Time
 	var found bool
 	err := s.read(ctx, func(c *database.Conn) (err error) {
 		found, err = c.Row(func(r *database.Rows) { due = time.UnixMilli(r.Int(0)) },
-			"SELECT next_attempt FROM queue ORDER BY next_attempt LIMIT 1")
+			"SELECT next_attempt FROM queue WHERE next_attempt > ? ORDER BY next_attempt LIMIT 1", after.UnixMilli())
 		return err
 	})
 	if err != nil {

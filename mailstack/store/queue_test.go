@@ -14,7 +14,7 @@ func TestQueue(t *testing.T) {
 	now := time.Date(2026, 11, 2, 10, 0, 0, 0, time.UTC)
 	s := openTest(t, Options{now: func() time.Time { return now }})
 	a := makeAccounts(t, s, 1, 5000)[0]
-	if _, found, err := s.NextDue(ctx); err != nil || found {
+	if _, found, err := s.NextDue(ctx, now); err != nil || found {
 		t.Errorf("found %v, %v", found, err)
 	}
 	changed := s.QueueChanged()
@@ -73,8 +73,11 @@ func TestQueue(t *testing.T) {
 	if m := mailbox(t, s, a, "INBOX"); m.Messages != 1 {
 		t.Errorf("%+v", m)
 	}
-	if next, found, err := s.NextDue(ctx); err != nil || !found || !next.Equal(later) {
+	if next, found, err := s.NextDue(ctx, now); err != nil || !found || !next.Equal(later) {
 		t.Errorf("next due %v, %v", next, err)
+	}
+	if next, found, err := s.NextDue(ctx, later); err != nil || found {
+		t.Errorf("next due %v after the last, %v", next, err)
 	}
 	if err := s.BounceItem(ctx, x.ID, nil); err != nil {
 		t.Fatal(err)
