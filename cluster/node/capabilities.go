@@ -27,12 +27,13 @@ const (
 	PodIsolation          = "PodIsolation"
 	SystemCallFilter      = "SystemCallFilter"
 	ResourceLimits        = "ResourceLimits"
+	OpenFiles             = "OpenFiles"
 	NetworkPolicyEnforced = "NetworkPolicyEnforced"
 )
 
 // Probe finds out what this machine allows.
 func Probe() Capabilities {
-	return Capabilities{probeIsolation(), probeFilter(), probeLimits(), {
+	return Capabilities{probeIsolation(), probeFilter(), probeLimits(), probeFiles(), {
 		Name:   NetworkPolicyEnforced,
 		Detail: "Pods share the machine's network namespace; NetworkPolicies are not enforced between them",
 		Hint:   "services authenticate each other by certificates; use a cluster with a network plugin to also enforce policies",
@@ -83,5 +84,20 @@ func probeLimits() Capability {
 	}
 	c.OK = true
 	c.Detail = "processor, memory and process limits are enforced by cgroup v2"
+	return c
+}
+
+// enoughFiles lets one gateway hold a session of each of 70,000 agents, with a connection on either side.
+const enoughFiles = 200_000
+
+func probeFiles() Capability {
+	limit := sandbox.MaxOpenFiles()
+	c := Capability{
+		Name: OpenFiles, OK: limit >= enoughFiles,
+		Detail: fmt.Sprintf("a container may have %d files and connections open", limit),
+	}
+	if !c.OK {
+		c.Hint = fmt.Sprintf("raise the hard limit of open files (ulimit -Hn, LimitNOFILE) to %d or more, or allow CAP_SYS_RESOURCE", enoughFiles)
+	}
 	return c
 }

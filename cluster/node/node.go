@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -137,7 +138,9 @@ func (n *Node) Run(ctx context.Context) error {
 	if n.provisioner != nil {
 		wg.Go(func() { n.provision(background, recorder) })
 	}
-	runErr := n.control(ctx, background, informer, runtime, port)
+	runErr := n.control(ctx, informer, runtime, port, func(run func(context.Context)) {
+		wg.Go(func() { run(background) })
+	})
 	n.o.Logger.Info("the node stops its Pods")
 	if err := runtime.pods.Shutdown(n.o.StopTimeout); err != nil {
 		runErr = errors.Join(runErr, err)
@@ -162,14 +165,19 @@ func confirm(manager *pods.Manager, lister listers.PodLister) error {
 
 // awaitAPI waits until the API server answers the node.
 func (n *Node) awaitAPI(ctx context.Context) error {
-	for delay := 50 * time.Millisecond; ; delay = min(2*delay, 2*time.Second) {
+	const slowest = 2 * time.Second
+	for delay := 50 * time.Millisecond; ; delay = min(2*delay, slowest) {
 		requestCtx, cancel := context.WithTimeout(ctx, 5*time.Second)
 		_, err := n.client.CoreV1().Nodes().Get(requestCtx, n.o.Name, metav1.GetOptions{})
 		cancel()
 		if err == nil || apierrors.IsNotFound(err) {
 			return nil
 		}
-		n.o.Logger.Debug("the API server does not answer the node yet", "error", err)
+		level := slog.LevelDebug
+		if delay == slowest {
+			level = slog.LevelWarn
+		}
+		n.o.Logger.Log(ctx, level, "the API server does not answer the node yet", "error", err)
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("cannot reach the API server: %w", errors.Join(ctx.Err(), err))
@@ -184,7 +192,7 @@ type podRuntime struct {
 	pods     *pods.Manager
 	volumes  *volumes.Manager
 	launcher *sandbox.Launcher
-	log      interface{ Warn(string, ...any) }
+	log      *slog.Logger
 }
 
 func (r *podRuntime) close() {
@@ -253,8 +261,10 @@ func (n *Node) provision(ctx context.Context, recorder record.EventRecorder) {
 	}
 }
 
-// control runs virtual-kubelet's controllers until ctx is done. The node's Lease is renewed for as long as lease lives.
-func (n *Node) control(ctx, lease context.Context, informer informers.SharedInformerFactory, runtime *podRuntime, port int) error {
+// control runs virtual-kubelet's controllers until ctx is done. What is given to outlive goes on: the node's Lease is
+// renewed while it stops its Pods.
+func (n *Node) control(ctx context.Context, informer informers.SharedInformerFactory, runtime *podRuntime, port int,
+	outlive func(func(context.Context))) error {
 	ctx = vklog.WithLogger(ctx, libraryLog{n.o.Logger})
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -280,7 +290,9 @@ func (n *Node) control(ctx, lease context.Context, informer informers.SharedInfo
 	if err != nil {
 		return err
 	}
-	go func() { _ = nodeController.Run(vklog.WithLogger(lease, libraryLog{n.o.Logger})) }()
+	outlive(func(ctx context.Context) {
+		_ = nodeController.Run(vklog.WithLogger(ctx, libraryLog{n.o.Logger})) // its error is in Err
+	})
 	select {
 	case <-ctx.Done():
 		return nil

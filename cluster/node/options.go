@@ -148,7 +148,6 @@ func (o *Options) complete() error {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	o.Logger = o.Logger.With("node", o.Name)
 	if len(errs) > 0 {
 		return fmt.Errorf("cannot make the node: %w", errors.Join(errs...))
 	}

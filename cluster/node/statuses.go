@@ -165,9 +165,9 @@ func (s *statuses) sync(ctx context.Context, r pods.Report) error {
 func (s *statuses) current(ctx context.Context, pod *corev1.Pod) (*corev1.Pod, error) {
 	listed, err := s.lister.Pods(pod.Namespace).Get(pod.Name)
 	if err != nil || listed.UID != pod.UID {
-		// The lister may be behind; the last word is the API's.
+		// The lister may be behind; the last word is the API's. A node may not even read what is not bound to it.
 		listed, err = s.client.CoreV1().Pods(pod.Namespace).Get(ctx, pod.Name, metav1.GetOptions{})
-		if apierrors.IsNotFound(err) || (err == nil && listed.UID != pod.UID) {
+		if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) || (err == nil && listed.UID != pod.UID) {
 			return nil, nil
 		}
 		if err != nil {

@@ -59,7 +59,7 @@ func TestProbe(t *testing.T) {
 			t.Errorf("%+v says too little", c)
 		}
 	}
-	for _, want := range []string{PodIsolation, SystemCallFilter, ResourceLimits, NetworkPolicyEnforced} {
+	for _, want := range []string{PodIsolation, SystemCallFilter, ResourceLimits, OpenFiles, NetworkPolicyEnforced} {
 		if !names[want] {
 			t.Errorf("no %s", want)
 		}

@@ -8,7 +8,8 @@ import (
 	vklog "github.com/virtual-kubelet/virtual-kubelet/log"
 )
 
-// libraryLog passes virtual-kubelet's messages on. Its information is of interest to developers only.
+// libraryLog passes virtual-kubelet's messages on. All but its errors are of interest to developers only: it warns of
+// what this node does on purpose, such as deleting stopped Pods early.
 type libraryLog struct{ log *slog.Logger }
 
 func (l libraryLog) at(level slog.Level, text string) { l.log.Log(context.Background(), level, text) }
@@ -29,26 +30,26 @@ func (l libraryLog) Infof(format string, args ...any) {
 	l.at(slog.LevelDebug, fmt.Sprintf(format, args...))
 }
 
-// Warn logs a warning.
-func (l libraryLog) Warn(args ...any) { l.at(slog.LevelWarn, fmt.Sprint(args...)) }
+// Warn logs for developers.
+func (l libraryLog) Warn(args ...any) { l.at(slog.LevelDebug, fmt.Sprint(args...)) }
 
-// Warnf logs a warning.
+// Warnf logs for developers.
 func (l libraryLog) Warnf(format string, args ...any) {
+	l.at(slog.LevelDebug, fmt.Sprintf(format, args...))
+}
+
+// Error logs a warning: the library tries again.
+func (l libraryLog) Error(args ...any) { l.at(slog.LevelWarn, fmt.Sprint(args...)) }
+
+// Errorf logs a warning.
+func (l libraryLog) Errorf(format string, args ...any) {
 	l.at(slog.LevelWarn, fmt.Sprintf(format, args...))
 }
 
-// Error logs an error.
-func (l libraryLog) Error(args ...any) { l.at(slog.LevelError, fmt.Sprint(args...)) }
-
-// Errorf logs an error.
-func (l libraryLog) Errorf(format string, args ...any) {
-	l.at(slog.LevelError, fmt.Sprintf(format, args...))
-}
-
-// Fatal logs an error; a library does not end the program.
+// Fatal logs a warning; a library does not end the program.
 func (l libraryLog) Fatal(args ...any) { l.Error(args...) }
 
-// Fatalf logs an error.
+// Fatalf logs a warning.
 func (l libraryLog) Fatalf(format string, args ...any) { l.Errorf(format, args...) }
 
 // WithField adds a field.

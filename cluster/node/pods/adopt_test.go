@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 
 	"gouv.tg/messagerie/cluster/node/nodetest"
+	"gouv.tg/messagerie/cluster/node/sandbox"
 )
 
 // crashDirEnv makes the test program a node of its own, to be killed.
@@ -22,7 +23,7 @@ const crashDirEnv = "PODS_TEST_CRASH_DIR"
 // crashingNode runs two Pods and waits for its end.
 func crashingNode(dir string) {
 	p := nodetest.Programs{PodInit: filepath.Join(dir, "podinit"), Helper: filepath.Join(dir, "helper")}
-	m, _, err := newManager(dir, p, fake.NewClientset(), func(Report) {})
+	m, _, err := newManager(dir, p, sandbox.LevelFull, fake.NewClientset(), func(Report) {})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

@@ -36,6 +36,10 @@ func TestMain(m *testing.M) {
 		crashingNode(dir)
 		return
 	}
+	if dir := os.Getenv(userDirEnv); dir != "" {
+		programs = nodetest.Programs{PodInit: filepath.Join(dir, "podinit"), Helper: filepath.Join(dir, "helper")}
+		os.Exit(m.Run())
+	}
 	dir, err := os.MkdirTemp("", "pods")
 	if err == nil {
 		programs, err = nodetest.Build(dir)
@@ -76,7 +80,7 @@ func newHarness(t *testing.T, dir string, objs ...runtime.Object) *harness {
 		dir = t.TempDir()
 	}
 	h := &harness{t: t, dir: dir, client: fake.NewClientset(objs...), removed: make(map[types.UID]Report)}
-	m, v, err := newManager(dir, programs, h.client, h.changed)
+	m, v, err := newManager(dir, programs, sandbox.LevelFull, h.client, h.changed)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,9 +100,9 @@ func newHarness(t *testing.T, dir string, objs ...runtime.Object) *harness {
 	return h
 }
 
-func newManager(dir string, p nodetest.Programs, client *fake.Clientset, changed func(Report)) (*Manager, *volumes.Manager, error) {
+func newManager(dir string, p nodetest.Programs, level sandbox.Level, client *fake.Clientset, changed func(Report)) (*Manager, *volumes.Manager, error) {
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	launcher, err := sandbox.New(p.PodInit, dir, sandbox.LevelFull)
+	launcher, err := sandbox.New(p.PodInit, dir, level)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -375,6 +379,12 @@ func TestGraceIsBounded(t *testing.T) {
 	pod := newPod("cell-0", "stubborn")
 	h.Set(pod)
 	h.untilReady(pod.UID)
+	for range 1000 { // until it ignores signals
+		if h.log(pod.UID, false) != "" {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 	one := int64(1)
 	if err := h.Delete(pod, nil); err != nil {
 		t.Fatal(err)

@@ -4,6 +4,8 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -71,3 +73,26 @@ var userNamespaces = sync.OnceValue(func() bool {
 	}
 	return cmd.Run() == nil
 })
+
+// MaxOpenFiles returns how many files a container may have open at most: the hard limit of this process, or what the
+// kernel allows if this process may raise it.
+func MaxOpenFiles() uint64 {
+	var limit unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil {
+		return 0
+	}
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if unix.Capget(&header, &data[0]) != nil || data[0].Effective&(1<<unix.CAP_SYS_RESOURCE) == 0 {
+		return limit.Max
+	}
+	kernel, err := os.ReadFile("/proc/sys/fs/nr_open")
+	if err != nil {
+		return limit.Max
+	}
+	n, err := strconv.ParseUint(strings.TrimSpace(string(kernel)), 10, 64)
+	if err != nil {
+		return limit.Max
+	}
+	return max(n, limit.Max)
+}
