@@ -66,6 +66,7 @@ func (c *campaign) refresh(t *testing.T, ctx context.Context) {
 func (c *campaign) round(t *testing.T, n, messages int, v victim) {
 	t.Helper()
 	ctx := harness.Context(t, roundPatience)
+	c.awaitLogins(t, ctx, n)
 	l := c.load(n, messages)
 	began := time.Now()
 	ended := make(chan error, 1)
@@ -76,30 +77,33 @@ func (c *campaign) round(t *testing.T, n, messages int, v victim) {
 	case <-ctx.Done():
 		t.Fatalf("round %d: no mail goes through: %v; refused: %v\n%s", n, <-ended, l.refusals, c.installation.Evidence())
 	}
-	killed := time.Now()
+	killed, before := time.Now(), l.acknowledged.Load()
 	if err := v.kill(); err != nil {
 		t.Fatalf("round %d: %v", n, err)
 	}
 	back := c.recover(t, ctx, n, v, killed)
+	meanwhile := l.acknowledged.Load() - before
 	if err := <-ended; err != nil {
 		t.Errorf("round %d: %v\n%s", n, err, c.installation.Evidence())
 	}
-	took := time.Since(began)
+	sent := time.Now()
 	c.refresh(t, ctx)
 	findings := c.settle(t, ctx, n)
+	settled := time.Since(sent)
 	for refusal := range l.refusals {
 		findings = append(findings, Finding{Refusal, fmt.Sprintf("round %d: %s", n, refusal)})
 	}
 	if v.check != nil {
-		more, err := v.check()
+		more, err := v.check(meanwhile)
 		if err != nil {
 			t.Errorf("round %d: %v", n, err)
 		}
 		findings = append(findings, more...)
 	}
 	findings = c.fresh(findings)
-	t.Logf("round %d: victim %s after %d ms: %s, back in %.1f s, all sent in %.1f s", n, v.name,
-		killed.Sub(began).Milliseconds(), summary(l, findings), back.Seconds(), took.Seconds())
+	t.Logf("round %d: victim %s after %d ms: %s, back in %.1f s (%d acknowledged meanwhile), all sent in %.1f s, settled in %.1f s",
+		n, v.name, killed.Sub(began).Milliseconds(), summary(l, findings), back.Seconds(), meanwhile,
+		sent.Sub(began).Seconds(), settled.Seconds())
 	c.report(t, n, findings)
 	c.prune(t, ctx)
 }
@@ -124,12 +128,18 @@ func (c *campaign) recover(t *testing.T, ctx context.Context, n int, v victim, k
 		}
 		c.refresh(t, ctx)
 	}
+	c.awaitLogins(t, ctx, n)
+	return time.Since(killed)
+}
+
+// awaitLogins waits until agents of every ministry can log in.
+func (c *campaign) awaitLogins(t *testing.T, ctx context.Context, n int) {
+	t.Helper()
 	for _, m := range c.ministries {
 		if err := c.service.awaitLogin(ctx, m.Accounts[0]); err != nil {
 			t.Fatalf("round %d: %v\n%s", n, err, c.installation.Evidence())
 		}
 	}
-	return time.Since(killed)
 }
 
 // settle reads everything until nothing is wrong or there was time enough for all queues to empty.

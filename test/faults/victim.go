@@ -16,12 +16,29 @@ type victim struct {
 	kill func() error
 	// recover does what does not happen by itself; nil: nothing.
 	recover func(ctx context.Context) error
-	// check finds what should have lived on and did not; nil: nothing should.
-	check func() ([]Finding, error)
+	// check finds what should have lived on and did not; nil: nothing should. meanwhile is how many messages were
+	// acknowledged between the kill and the recovery.
+	check func(meanwhile int64) ([]Finding, error)
 }
+
+// maxRestarts is how often a Pod is killed before it is replaced by a new one: the node takes longer and longer before it
+// starts again what keeps ending, as every node does.
+const maxRestarts = 2
 
 // podVictim kills the process of a Pod; the node must start it again.
 func podVictim(ctx context.Context, i *harness.Installation, namespace, name string) (victim, error) {
+	pod, err := i.AwaitPod(ctx, namespace, name)
+	if err != nil {
+		return victim{}, err
+	}
+	if pod.Restarts >= maxRestarts {
+		if _, err := i.Kubectl(ctx, "delete", "pod", "-n", namespace, name); err != nil {
+			return victim{}, err
+		}
+		if _, err := i.AwaitPod(ctx, namespace, name); err != nil {
+			return victim{}, err
+		}
+	}
 	p, err := i.PodProcess(ctx, namespace, name)
 	if err != nil {
 		return victim{}, err
@@ -47,8 +64,11 @@ func upVictim(i *harness.Installation, random *rand.Rand) (victim, error) {
 		name:    "up alone",
 		kill:    i.Kill9,
 		recover: func(ctx context.Context) error { return restart(ctx, i, away) },
-		check: func() ([]Finding, error) {
+		check: func(meanwhile int64) ([]Finding, error) {
 			var findings []Finding
+			if meanwhile == 0 {
+				findings = append(findings, Finding{Restarted, "no mail went through while up was away"})
+			}
 			after, err := i.Processes()
 			for _, p := range before {
 				if !slices.Contains(after, p) {

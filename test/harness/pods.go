@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Pod is what tests need to know of a Pod.
@@ -46,6 +47,25 @@ func (i *Installation) Pods(ctx context.Context) ([]Pod, error) {
 		pods = append(pods, pod)
 	}
 	return pods, nil
+}
+
+// AwaitPod waits until a Pod is there and ready.
+func (i *Installation) AwaitPod(ctx context.Context, namespace, name string) (Pod, error) {
+	ctx, cancel := context.WithTimeout(ctx, commandPatience)
+	defer cancel()
+	for {
+		pods, err := i.Pods(ctx)
+		for _, pod := range pods {
+			if pod.Namespace == namespace && pod.Name == name && pod.Ready {
+				return pod, nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return Pod{}, fmt.Errorf("Pod %s/%s is not ready: %w", namespace, name, errors.Join(ctx.Err(), err))
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }
 
 // PodProcess is the process of a Pod that runs one container and was given its address as POD_IP.
