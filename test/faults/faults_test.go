@@ -46,7 +46,7 @@ func TestKillGateway(t *testing.T) {
 func TestKillEverything(t *testing.T) {
 	c := begin(t)
 	for n := 1; n <= *rounds; n++ {
-		prepare := func() (victim, error) { return wholeVictim(c.installation) }
+		prepare := func() (victim, error) { return wholeVictim(c.installation, c.random) }
 		if n%2 == 0 {
 			prepare = func() (victim, error) { return upVictim(c.installation, c.random) }
 		}

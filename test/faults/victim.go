@@ -2,6 +2,7 @@ package faults
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -46,14 +47,37 @@ func podVictim(ctx context.Context, i *harness.Installation, namespace, name str
 	return victim{name: fmt.Sprintf("%s of %s", name, namespace), kill: p.Kill9}, nil
 }
 
-// wholeVictim kills the control plane, the node, the operator and every Pod at once.
-func wholeVictim(i *harness.Installation) (victim, error) {
+// wholeVictim kills the control plane, the node, the operator and every Pod at once; every other time once more while all
+// that comes up again.
+func wholeVictim(i *harness.Installation, random *rand.Rand) (victim, error) {
 	processes, err := i.Processes()
-	return victim{
+	v := victim{
 		name:    fmt.Sprintf("up and its %d Pods", len(processes)),
 		kill:    func() error { return i.KillEverything(processes) },
 		recover: func(ctx context.Context) error { return restart(ctx, i, 0) },
-	}, err
+	}
+	if random.IntN(2) == 0 {
+		again := time.Duration(random.IntN(5000)) * time.Millisecond
+		v.name += fmt.Sprintf(", once more %d ms later", again.Milliseconds())
+		v.recover = func(ctx context.Context) error {
+			if err := killStarting(ctx, i, again); err != nil {
+				return err
+			}
+			return restart(ctx, i, 0)
+		}
+	}
+	return v, err
+}
+
+// killStarting starts the installation and kills all of it after a while, whether it is ready by then or not.
+func killStarting(ctx context.Context, i *harness.Installation, after time.Duration) error {
+	short, cancel := context.WithTimeout(ctx, after)
+	defer cancel()
+	_, err := i.Start(short)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		err = nil // killed in time
+	}
+	return errors.Join(err, i.KillEverything(nil))
 }
 
 // upVictim kills control plane, node and operator; the Pods must live on and be taken over by the next ones.
