@@ -107,6 +107,16 @@ func TestAdoptionAfterKill(t *testing.T) {
 	if last == nil || (last.ExitCode != 9 && last.Reason != "ContainerStatusUnknown") {
 		t.Errorf("last state %+v", last)
 	}
+	// What the next node deletes, as its Pod is gone, leaves nothing.
+	for _, name := range []string{"kept", "lost"} {
+		if err := h.Delete(newPod(name), nil); err != nil {
+			t.Fatal(err)
+		}
+		h.untilRemoved(newPod(name).UID)
+	}
+	if entries, _ := os.ReadDir(filepath.Join(dir, "pods")); len(entries) != 0 {
+		t.Errorf("%d directories are left", len(entries))
+	}
 }
 
 func recordedPID(t *testing.T, dir, uid string) int {
@@ -127,27 +137,6 @@ func waitGone(t *testing.T, pid int) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	// A zombie nobody reaps is as good as gone.
-}
-
-func TestOrphansAreRemoved(t *testing.T) {
-	first := newHarness(t, "")
-	pod := newPod("cell-0", "run")
-	first.Set(pod)
-	first.untilReady(pod.UID)
-	pid := first.pid(pod.UID)
-	first.Abandon()
-	second := newHarness(t, first.dir)
-	second.untilReady(pod.UID)
-	if second.pid(pod.UID) != pid {
-		t.Error("the container was restarted")
-	}
-	if err := second.Delete(pod, nil); err != nil {
-		t.Fatal(err)
-	}
-	second.untilRemoved(pod.UID)
-	if entries, _ := os.ReadDir(filepath.Join(first.dir, "pods")); len(entries) != 0 {
-		t.Errorf("%d directories are left", len(entries))
-	}
 }
 
 func TestShutdownKeepsPods(t *testing.T) {

@@ -33,9 +33,7 @@ func (w *worker) runContainer(c *corev1.Container, end context.Context) {
 				continue // it was not started, which counts as an end
 			}
 		}
-		if !w.supervise(c.Name, p, ended) {
-			return // abandoned
-		}
+		w.supervise(c.Name, p, ended)
 		p = nil
 	}
 }
@@ -123,20 +121,13 @@ func wait(r *containerRecord, reason, message string) {
 	r.Status.State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}}
 }
 
-// supervise watches a running container until it has ended. It returns false when the node lets go of it instead.
-func (w *worker) supervise(name string, p *sandbox.Process, ended <-chan struct{}) bool {
+// supervise watches a running container until it has ended, by itself or because it must.
+func (w *worker) supervise(name string, p *sandbox.Process, ended <-chan struct{}) {
 	c := w.container(name)
 	stopProbes := w.probe(c, p)
 	select {
 	case <-p.Done():
 	case <-w.ctx.Done():
-		w.mu.Lock()
-		abandoned := w.cause == stopAbandoned
-		w.mu.Unlock()
-		if abandoned {
-			stopProbes()
-			return false
-		}
 		w.terminate(c, p, "the Pod is stopped", nil)
 	case <-ended:
 		w.terminate(c, p, "the Pod's containers have ended", nil)
@@ -144,7 +135,7 @@ func (w *worker) supervise(name string, p *sandbox.Process, ended <-chan struct{
 		w.terminate(c, p, r.reason, r.graceSeconds)
 		stopProbes()
 		w.recordExit(c, p.Exit(), r.immediate)
-		return true
+		return
 	}
 	stopProbes()
 	if isClosed(ended) {
@@ -152,7 +143,6 @@ func (w *worker) supervise(name string, p *sandbox.Process, ended <-chan struct{
 	} else {
 		w.recordExit(c, p.Exit(), false)
 	}
-	return true
 }
 
 // probe starts the container's probes.

@@ -173,7 +173,10 @@ func (m *Manager) Shutdown(limit time.Duration) error {
 	}
 	late := time.NewTimer(limit + 10*time.Second)
 	defer late.Stop()
-	defer m.closeSampler()
+	defer func() {
+		m.stopSampler()
+		m.sampler.Wait()
+	}()
 	for _, w := range workers {
 		select {
 		case <-w.done:
@@ -182,30 +185,6 @@ func (m *Manager) Shutdown(limit time.Duration) error {
 		}
 	}
 	return nil
-}
-
-// Abandon ends all workers without touching their containers, as the death of the process would. It is for tests of
-// adoption.
-func (m *Manager) Abandon() {
-	m.mu.Lock()
-	m.closing = true
-	workers := make([]*worker, 0, len(m.workers))
-	for _, w := range m.workers {
-		workers = append(workers, w)
-	}
-	m.mu.Unlock()
-	for _, w := range workers {
-		w.stop(stopAbandoned, 0)
-	}
-	for _, w := range workers {
-		<-w.done
-	}
-	m.closeSampler()
-}
-
-func (m *Manager) closeSampler() {
-	m.stopSampler()
-	m.sampler.Wait()
 }
 
 // forget removes an ended worker.

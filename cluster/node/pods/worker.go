@@ -21,11 +21,10 @@ import (
 type stopCause int
 
 const (
-	running       stopCause = iota
-	stopFailed              // by the node, for good: the record says why
-	stopNode                // with the node: it is started again with it
-	stopAbandoned           // not at all: only the worker ends
-	stopDeleted             // for good, and removed
+	running     stopCause = iota
+	stopFailed            // by the node, for good: the record says why
+	stopNode              // with the node: it is started again with it
+	stopDeleted           // for good, and removed
 )
 
 // worker runs one Pod.
@@ -101,14 +100,11 @@ func (w *worker) update(change func(*podRecord)) {
 	w.rec.Conditions = conditions(w.rec, w.cause)
 	err := w.rec.save(w.m.cfg.Dir)
 	report := w.reportLocked()
-	silent := w.cause == stopAbandoned
 	w.mu.Unlock()
 	if err != nil {
 		w.log().Warn("a change of the Pod is not on disk", "error", err)
 	}
-	if !silent {
-		w.m.cfg.Changed(report)
-	}
+	w.m.cfg.Changed(report)
 }
 
 func (w *worker) report() Report {

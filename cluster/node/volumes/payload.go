@@ -68,7 +68,7 @@ func writePayload(dir string, want payload, gid int) error {
 	if err := linkNames(dir, want); err != nil {
 		return err
 	}
-	return sweep(dir, filepath.Base(next))
+	return sweep(dir, filepath.Base(next), old)
 }
 
 // checkName refuses names that would leave the volume or collide with its own.
@@ -180,14 +180,15 @@ func linkNames(dir string, want payload) error {
 	return nil
 }
 
-// sweep removes the directories of earlier contents.
-func sweep(dir, keep string) error {
+// sweep removes the directories of earlier contents. The one before the present stays until the next change: a reader
+// may have followed the link to it and not yet opened the file.
+func sweep(dir, present, before string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("cannot clean the volume: %w", err)
 	}
 	for _, e := range entries {
-		if e.IsDir() && strings.HasPrefix(e.Name(), "..") && e.Name() != keep {
+		if e.IsDir() && strings.HasPrefix(e.Name(), "..") && e.Name() != present && e.Name() != before {
 			if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
 				return fmt.Errorf("cannot clean the volume: %w", err)
 			}

@@ -56,6 +56,8 @@ func Sources(pod *corev1.Pod) []objects.Ref {
 
 // setUpPayload writes one payload volume.
 func (m *Manager) setUpPayload(ctx context.Context, pod *corev1.Pod, v *corev1.Volume, facts environment.Facts) (Volume, error) {
+	// From reading to writing, so that an older content never replaces a newer one.
+	defer m.lockVolume(pod.UID, v.Name)()
 	content, err := m.content(ctx, pod, v, facts)
 	if err != nil {
 		return Volume{}, err

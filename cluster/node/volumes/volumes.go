@@ -9,6 +9,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -44,8 +46,21 @@ type Manager struct {
 	objects *objects.Source
 	log     *slog.Logger
 
+	// writing keeps two writers of one volume apart: a Pod's start and a refresh may come together. A volume has the
+	// lock its name hashes to.
+	writing [64]sync.Mutex
+
 	mu     sync.Mutex
 	tokens map[tokenKey]*token
+}
+
+// lockVolume lets one writer at a volume; the returned function lets the next one in.
+func (m *Manager) lockVolume(pod types.UID, name string) (unlock func()) {
+	h := fnv.New32a()
+	_, _ = io.WriteString(h, string(pod)+"/"+name)
+	l := &m.writing[h.Sum32()%uint32(len(m.writing))]
+	l.Lock()
+	return l.Unlock
 }
 
 // New makes a Manager that keeps its data in pods (a directory per Pod) and secrets in memory, mounted at the

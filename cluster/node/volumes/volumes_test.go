@@ -5,7 +5,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -128,7 +130,7 @@ func TestSecretIsRefreshedAtOnce(t *testing.T) {
 	for _, e := range entries {
 		names = append(names, e.Name())
 	}
-	if len(names) != 4 { // ..data, ..TIME, ca.crt, tls.crt
+	if len(names) != 5 { // ..data, ..TIME and the one before, ca.crt, tls.crt
 		t.Errorf("entries %q", names)
 	}
 }
@@ -302,5 +304,36 @@ func TestPayloadNames(t *testing.T) {
 		if err := checkName(name); (err == nil) != ok {
 			t.Errorf("%q: got %v", name, err)
 		}
+	}
+}
+
+func TestWritersDoNotMeet(t *testing.T) {
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "min-a", Name: "s"}, Data: map[string][]byte{"key": []byte("0")}}
+	m, client := newManager(t, secret)
+	pod := newPod(corev1.Volume{Name: "s", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "s"}}})
+	path := filepath.Join(setUp(t, m, pod)["s"].Path, "key")
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				if _, err := m.Refresh(context.Background(), pod, environment.Facts{}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for i := range 100 {
+		next := secret.DeepCopy()
+		next.Data["key"] = []byte(strconv.Itoa(i))
+		if _, err := client.CoreV1().Secrets("min-a").Update(context.Background(), next, metav1.UpdateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cancel()
+	wg.Wait()
+	setUp(t, m, pod)
+	if text, _, _ := content(t, path); text != "99" {
+		t.Errorf("got %q, want the last content", text)
 	}
 }
