@@ -9,12 +9,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"testing"
 	"time"
 
 	"gouv.tg/messagerie/test/harness"
 )
+
+// synchronised is the header that mbsync itself adds to what it pulls.
+var synchronised = regexp.MustCompile(`(?m)^X-TUID: .*\n`)
 
 // pull synchronises an account's INBOX into an empty Maildir with mbsync and returns all its messages in the order of
 // their arrival, line ends as in a Maildir. It waits until there is at least one.
@@ -87,7 +91,7 @@ SyncState *
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, data...)
+		all = append(all, synchronised.ReplaceAll(data, nil)...)
 	}
 	return all
 }
