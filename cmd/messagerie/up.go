@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"syscall"
 	"time"
@@ -20,6 +21,12 @@ import (
 
 // readyPatience bounds the wait for everything declared: 70,000 accounts take well under a minute.
 const readyPatience = 10 * time.Minute
+
+// Starting makes garbage once: collecting it costs more than keeping it for seconds. Later, memory is what counts.
+const (
+	startingGC = 400
+	idleGC     = 60
+)
 
 type upFlags struct {
 	dir    string
@@ -72,6 +79,7 @@ func up(ctx context.Context, f upFlags, base int, out io.Writer) error {
 	}
 	defer pid.Close()
 	show := newProgress()
+	debug.SetGCPercent(startingGC)
 	installation, err := local.Start(ctx, local.Options{
 		DataDir: f.dir, Nodes: f.nodes, BasePort: base, WithoutOperator: f.alone, Progress: show.step,
 	})
@@ -90,6 +98,8 @@ func up(ctx context.Context, f upFlags, base int, out io.Writer) error {
 	case err = <-ready:
 	case err = <-failed:
 	}
+	debug.SetGCPercent(idleGC)
+	debug.FreeOSMemory()
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil // asked to stop while starting
