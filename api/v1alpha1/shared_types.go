@@ -58,3 +58,6 @@ type DNSRecord struct {
 // ProbeSecret names the Secret in a ministry's namespace with the address, the password and its hash of the account that
 // proves that mail goes in and out. The operator keeps the account; it does not count as an agent.
 const ProbeSecret = "probe"
+
+// ProbeLocalPart is the local part of that account's address.
+const ProbeLocalPart = "messagerie-probe"

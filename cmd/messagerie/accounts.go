@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -82,11 +83,19 @@ func newAccountsList() *cobra.Command {
 				if err := local.ExecInCell(cmd.Context(), dir, &m, nil, &listed, "accounts", "list", "-o", "json"); err != nil {
 					return fmt.Errorf("cannot list the accounts of %s: %w", m.Name, err)
 				}
-				var part []admin.Account
-				if err := json.Unmarshal(listed.Bytes(), &part); err != nil {
-					return fmt.Errorf("cannot read the accounts of %s: %w", m.Name, err)
+				for accounts := json.NewDecoder(&listed); ; {
+					var account admin.Account
+					err := accounts.Decode(&account)
+					if errors.Is(err, io.EOF) {
+						break
+					}
+					if err != nil {
+						return fmt.Errorf("cannot read the accounts of %s: %w", m.Name, err)
+					}
+					if !strings.HasPrefix(account.Address, v1alpha1.ProbeLocalPart+"@") {
+						all = append(all, account)
+					}
 				}
-				all = append(all, part...)
 			}
 			if output != "table" {
 				return printData(cmd.OutOrStdout(), output, all)

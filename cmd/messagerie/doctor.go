@@ -6,15 +6,11 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"gouv.tg/messagerie/cluster/node"
 )
-
-// wantedFiles is the limit of open files under which a gateway serves its 16,000 connections.
-const wantedFiles = 20000
 
 // finding is one thing that this machine can or cannot do.
 type finding struct {
@@ -56,20 +52,9 @@ func examine() []finding {
 	for _, c := range node.Probe() {
 		findings = append(findings, finding{c.Name, c.OK, c.Detail, c.Hint})
 	}
-	return append(findings, checkFiles(), checkPorts(), checkKVM(),
+	return append(findings, checkPorts(), checkKVM(),
 		checkProgram("libvirt", "virsh", "needed for estates only: apt install libvirt-daemon-system qemu-system-x86"),
 		checkProgram("Terraform", "terraform", "needed for estates only: install Terraform 1.11 or OpenTofu"))
-}
-
-func checkFiles() finding {
-	f := finding{Name: "Open files", Hint: fmt.Sprintf("raise it: ulimit -n %d", wantedFiles)}
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		f.Detail = err.Error()
-		return f
-	}
-	f.OK, f.Detail = limit.Max >= wantedFiles, fmt.Sprintf("%d a process", limit.Max)
-	return f
 }
 
 // checkPorts tries the well-known ports that --ports standard needs.

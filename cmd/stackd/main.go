@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"gouv.tg/messagerie/mailstack/admin"
 )
 
 const usage = `stackd runs the parts of Messagerie.
@@ -28,6 +30,9 @@ Example:
 // errUsage ends with exit code 2.
 var errUsage = errors.New("usage")
 
+// exitNotHere says that this cell does not hold the account: another one may.
+const exitNotHere = 4
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout)
@@ -40,6 +45,9 @@ func main() {
 		os.Exit(2)
 	case err != nil:
 		fmt.Fprintf(os.Stderr, "stackd: %v\n", err)
+		if errors.Is(err, admin.ErrNoAccount) {
+			os.Exit(exitNotHere)
+		}
 		os.Exit(1)
 	}
 }

@@ -23,7 +23,6 @@ const (
 	dkimKeyFile = "dkim.key"
 	caFile      = "ca.crt"
 
-	probeLocalPart  = "messagerie-probe"
 	probeQuotaBytes = 16 << 20
 )
 
@@ -92,7 +91,7 @@ func (r *Reconciler) reconcileProbe(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
-	address := probeLocalPart + "@" + string(s.ministry.Spec.Domains[0])
+	address := v1alpha1.ProbeLocalPart + "@" + string(s.ministry.Spec.Domains[0])
 	hash := string(data["hash"])
 	if string(data["address"]) != address || directory.CheckHash(hash) != nil || len(data["password"]) == 0 {
 		password := rand.Text()
