@@ -27,7 +27,7 @@ test: build unit e2e ## every test that needs nothing outside the machine
 
 unit: ## unit and integration tests
 	go vet ./...
-	go test -timeout 20m $$(go list ./... | grep -v /test/)
+	go test -timeout 20m $$(go list ./... | grep -v -e /test/e2e -e /test/faults)
 
 e2e: build test-programs ## the whole road with real clients, and a short round of faults
 	go test -count=1 -timeout 25m -v ./test/e2e/...
