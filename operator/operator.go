@@ -25,7 +25,7 @@ import (
 	"gouv.tg/messagerie/operator/apply"
 	"gouv.tg/messagerie/operator/ministry"
 	"gouv.tg/messagerie/operator/naming"
-	"gouv.tg/messagerie/operator/pki"
+	"gouv.tg/messagerie/pki"
 	"gouv.tg/messagerie/operator/platform"
 	"gouv.tg/messagerie/version"
 )

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"time"
 
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
@@ -19,7 +20,7 @@ const (
 )
 
 var (
-	firstServiceIP = net.IPv4(10, 96, 0, 1)
+	firstServiceIP = netip.AddrFrom4([4]byte{10, 96, 0, 1})
 	apiServerNames = []string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"}
 )
 

@@ -8,7 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"time"
@@ -19,8 +19,12 @@ import (
 )
 
 const (
-	authorityLifetime   = 10 * 365 * 24 * time.Hour
 	certificateLifetime = 365 * 24 * time.Hour
+)
+
+var (
+	serverOnly = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	clientOnly = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 )
 
 // KubeletClientName is the common name under which the API server calls nodes (logs, exec).
@@ -44,11 +48,11 @@ func openCredentials(dir string) (*credentials, error) {
 	if err := c.ensureServiceAccountKey(); err != nil {
 		return nil, err
 	}
-	local := []net.IP{net.IPv4(127, 0, 0, 1)}
+	local := netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	for name, request := range map[string]pki.Request{
-		"etcd":           {CommonName: "etcd", IPs: local, DNSNames: []string{"localhost"}, Server: true, Client: true},
-		"apiserver":      {CommonName: "kube-apiserver", IPs: append(local, firstServiceIP), DNSNames: apiServerNames, Server: true},
-		"kubelet-client": {CommonName: KubeletClientName, Client: true},
+		"etcd":           {CommonName: "etcd", Addresses: []netip.Addr{local}, DNSNames: []string{"localhost"}},
+		"apiserver":      {CommonName: "kube-apiserver", Addresses: []netip.Addr{local, firstServiceIP}, DNSNames: apiServerNames, Usages: serverOnly},
+		"kubelet-client": {CommonName: KubeletClientName, Usages: clientOnly},
 	} {
 		if err := c.issueFiles(name, request); err != nil {
 			return nil, err
@@ -60,31 +64,26 @@ func openCredentials(dir string) (*credentials, error) {
 func (c *credentials) path(name string) string { return filepath.Join(c.dir, name) }
 
 func (c *credentials) loadAuthority() error {
-	certPEM, err := os.ReadFile(c.path("ca.crt"))
+	certificate, err := os.ReadFile(c.path("ca.crt"))
 	if err == nil {
-		keyPEM, err := os.ReadFile(c.path("ca.key"))
+		key, err := os.ReadFile(c.path("ca.key"))
 		if err != nil {
 			return fmt.Errorf("cannot read the cluster's authority: %w", err)
 		}
-		c.authority, err = pki.LoadAuthority(certPEM, keyPEM)
+		c.authority, err = pki.ParseAuthority(pki.Bundle{Certificate: certificate, Key: key})
 		return err
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("cannot read the cluster's authority: %w", err)
 	}
-	authority, keyPEM, err := pki.NewAuthority("messagerie-cluster-ca", authorityLifetime)
-	if err != nil {
+	if c.authority, err = pki.NewAuthority("messagerie-cluster-ca", time.Now()); err != nil {
 		return err
 	}
 	// The certificate is written last: it marks the pair as complete.
-	if err := writeFileDurably(c.path("ca.key"), keyPEM); err != nil {
+	if err := writeFileDurably(c.path("ca.key"), c.authority.Bundle().Key); err != nil {
 		return err
 	}
-	if err := writeFileDurably(c.path("ca.crt"), authority.CertPEM); err != nil {
-		return err
-	}
-	c.authority = authority
-	return nil
+	return writeFileDurably(c.path("ca.crt"), c.authority.Bundle().Certificate)
 }
 
 // ensureServiceAccountKey keeps one RSA key: tokens in running Pods must stay valid over restarts.
@@ -103,14 +102,14 @@ func (c *credentials) ensureServiceAccountKey() error {
 
 func (c *credentials) issueFiles(name string, request pki.Request) error {
 	request.Lifetime = certificateLifetime
-	certPEM, keyPEM, err := c.authority.Issue(request)
+	issued, err := c.authority.Issue(request, time.Now())
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(c.path(name+".crt"), certPEM, 0o600); err != nil {
+	if err := os.WriteFile(c.path(name+".crt"), issued.Certificate, 0o600); err != nil {
 		return fmt.Errorf("cannot write a certificate: %w", err)
 	}
-	if err := os.WriteFile(c.path(name+".key"), keyPEM, 0o600); err != nil {
+	if err := os.WriteFile(c.path(name+".key"), issued.Key, 0o600); err != nil {
 		return fmt.Errorf("cannot write a key: %w", err)
 	}
 	return nil
@@ -118,17 +117,19 @@ func (c *credentials) issueFiles(name string, request pki.Request) error {
 
 // clientConfig issues a client certificate for a user and its groups.
 func (c *credentials) clientConfig(host, user string, groups ...string) (*rest.Config, error) {
-	certPEM, keyPEM, err := c.authority.Issue(pki.Request{
-		CommonName: user, Organization: groups, Client: true, Lifetime: certificateLifetime,
-	})
+	issued, err := c.authority.Issue(pki.Request{
+		CommonName: user, Organization: groups, Usages: clientOnly, Lifetime: certificateLifetime,
+	}, time.Now())
 	if err != nil {
 		return nil, err
 	}
 	return &rest.Config{
-		Host:            host,
-		TLSClientConfig: rest.TLSClientConfig{CAData: c.authority.CertPEM, CertData: certPEM, KeyData: keyPEM},
-		QPS:             500,
-		Burst:           1000,
+		Host: host,
+		TLSClientConfig: rest.TLSClientConfig{
+			CAData: c.authority.CertificatePEM(), CertData: issued.Certificate, KeyData: issued.Key,
+		},
+		QPS:   500,
+		Burst: 1000,
 	}, nil
 }
 

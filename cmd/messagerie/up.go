@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime/debug"
 	"strconv"
@@ -78,6 +79,9 @@ func up(ctx context.Context, f upFlags, base int, out io.Writer) error {
 		return err
 	}
 	defer pid.Close()
+	if os.Getenv(detachedVariable) != "" {
+		signal.Ignore(syscall.SIGPIPE) // whoever read what is said here may be gone
+	}
 	show := newProgress()
 	debug.SetGCPercent(startingGC)
 	installation, err := local.Start(ctx, local.Options{

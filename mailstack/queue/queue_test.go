@@ -340,7 +340,7 @@ func TestManyAtOnce(t *testing.T) {
 
 func TestPause(t *testing.T) {
 	for attempts, want := range map[int]time.Duration{
-		0: time.Second, 1: time.Second, 2: 5 * time.Second, 6: 30 * time.Minute, 7: time.Hour, 100: time.Hour,
+		0: time.Second, 1: time.Second, 2: 5 * time.Second, 3: 10 * time.Second, 8: 30 * time.Minute, 9: time.Hour, 100: time.Hour,
 	} {
 		if got := pause(attempts); got < want-want/10 || got > want+want/10 {
 			t.Errorf("pause(%d) = %v, want about %v", attempts, got, want)

@@ -13,7 +13,7 @@ import (
 	"gouv.tg/messagerie/api/v1alpha1"
 	"gouv.tg/messagerie/mailstack/admin"
 	"gouv.tg/messagerie/operator/naming"
-	"gouv.tg/messagerie/operator/pki"
+	"gouv.tg/messagerie/pki"
 )
 
 // Cell is the administration of a running cell.

@@ -21,7 +21,7 @@ import (
 	"gouv.tg/messagerie/operator/accounts"
 	"gouv.tg/messagerie/operator/apply"
 	"gouv.tg/messagerie/operator/naming"
-	"gouv.tg/messagerie/operator/pki"
+	"gouv.tg/messagerie/pki"
 )
 
 // Options are what a Reconciler needs.

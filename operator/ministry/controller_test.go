@@ -24,7 +24,7 @@ import (
 	"gouv.tg/messagerie/mailstack/admin"
 	"gouv.tg/messagerie/operator/apply"
 	"gouv.tg/messagerie/operator/naming"
-	"gouv.tg/messagerie/operator/pki"
+	"gouv.tg/messagerie/pki"
 )
 
 // world is a Reconciler whose API server and cell can be made to fail.

@@ -16,7 +16,7 @@ import (
 	"gouv.tg/messagerie/mailstack/admin"
 	"gouv.tg/messagerie/mailstack/directory"
 	"gouv.tg/messagerie/operator/naming"
-	"gouv.tg/messagerie/operator/pki"
+	"gouv.tg/messagerie/pki"
 )
 
 const (

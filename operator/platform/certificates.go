@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"gouv.tg/messagerie/operator/naming"
-	"gouv.tg/messagerie/operator/pki"
+	"gouv.tg/messagerie/pki"
 	"gouv.tg/messagerie/operator/records"
 )
 
@@ -49,6 +49,10 @@ func (r *Reconciler) publicRequest(s *scope) pki.Request {
 	}
 	for _, pod := range s.pods {
 		request.Addresses = append(request.Addresses, pod.address)
+		if pod.address.IsLoopback() {
+			// On one machine people connect by address, and some programs (isync among them) look for it among the names.
+			request.DNSNames = append(request.DNSNames, pod.address.String())
+		}
 	}
 	if len(request.CommonName) > 64 { // RFC 5280, appendix A.1: the names are what counts
 		request.CommonName = naming.Gateway

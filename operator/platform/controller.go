@@ -18,7 +18,7 @@ import (
 	"gouv.tg/messagerie/operator/apply"
 	"gouv.tg/messagerie/operator/conditions"
 	"gouv.tg/messagerie/operator/naming"
-	"gouv.tg/messagerie/operator/pki"
+	"gouv.tg/messagerie/pki"
 	"gouv.tg/messagerie/operator/platform/specs"
 )
 

@@ -5,7 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"time"
@@ -29,14 +29,14 @@ func (i *Installation) startNode(ctx context.Context, name string, programs bina
 		return nil, err
 	}
 	own := addresses.Addr().Next()
-	certPEM, keyPEM, err := i.cluster.Authority().Issue(pki.Request{
-		CommonName: "system:node:" + name, Organization: []string{"system:nodes"},
-		IPs: []net.IP{own.AsSlice()}, DNSNames: []string{name}, Server: true, Lifetime: servingLifetime,
-	})
+	issued, err := i.cluster.Authority().Issue(pki.Request{
+		CommonName: "system:node:" + name, Organization: []string{"system:nodes"}, DNSNames: []string{name},
+		Addresses: []netip.Addr{own}, Usages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, Lifetime: servingLifetime,
+	}, time.Now())
 	if err != nil {
 		return nil, err
 	}
-	serving, err := tls.X509KeyPair(certPEM, keyPEM)
+	serving, err := tls.X509KeyPair(issued.Certificate, issued.Key)
 	if err != nil {
 		return nil, fmt.Errorf("cannot use the certificate of node %s: %w", name, err)
 	}
@@ -48,15 +48,14 @@ func (i *Installation) startNode(ctx context.Context, name string, programs bina
 	if err != nil {
 		return nil, err
 	}
-	clients := x509.NewCertPool()
-	clients.AddCert(i.cluster.Authority().Cert)
 	n, err := node.New(node.Options{
 		Name: name, Config: config, ProvisionerConfig: volumes, StorageClass: StorageClass,
 		DataDir: dir, Addresses: addresses, PodInit: programs.podinit,
 		Images: map[string]node.Image{
 			version.StackImage(): {Files: map[string]string{"/stackd": programs.stackd}},
 		},
-		ServingCert: serving, ClientCAs: clients, KubeletClientName: controlplane.KubeletClientName,
+		ServingCert: serving, ClientCAs: i.cluster.Authority().Pool(), KubeletClientName: controlplane.KubeletClientName,
+		Backoff:   node.Backoff{First: 100 * time.Millisecond, Max: 30 * time.Second, ResetAfter: 30 * time.Second},
 		APIServer: i.cluster.Address(), Logger: i.log.With("node", name),
 	})
 	if err != nil {

@@ -1,4 +1,5 @@
-// Package pki is the platform's certificate authority: ECDSA P-256, kept in memory, its certificates in PEM.
+// Package pki issues the certificates of an installation: ECDSA P-256 keys, X.509 (RFC 5280), PEM in and out. It keeps nothing
+// on disk: who calls it decides where keys live.
 package pki
 
 import (

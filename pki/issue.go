@@ -1,6 +1,7 @@
 package pki
 
 import (
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -16,13 +17,18 @@ import (
 
 // Request says what a certificate is for. The zero value of a list means none of that kind.
 type Request struct {
-	CommonName string
-	DNSNames   []string
-	Addresses  []netip.Addr
-	URI        string // the identity on links; empty: none
+	CommonName   string
+	Organization []string // where Kubernetes reads groups
+	DNSNames     []string
+	Addresses    []netip.Addr
+	URI          string             // the identity on links; empty: none
+	Usages       []x509.ExtKeyUsage // none: servers and clients
+	Lifetime     time.Duration      // 0: CertificateLifetime
 }
 
-// Issue signs a certificate with a fresh key, valid for CertificateLifetime, for clients and servers.
+var anyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
+
+// Issue signs a certificate with a fresh key.
 func (a *Authority) Issue(r Request, now time.Time) (Bundle, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -34,13 +40,16 @@ func (a *Authority) Issue(r Request, now time.Time) (Bundle, error) {
 	}
 	template := &x509.Certificate{
 		SerialNumber:          serial,
-		Subject:               pkix.Name{CommonName: r.CommonName, Organization: []string{"Messagerie"}},
+		Subject:               pkix.Name{CommonName: r.CommonName, Organization: r.Organization},
 		NotBefore:             now.Add(-backdate),
-		NotAfter:              now.Add(CertificateLifetime),
+		NotAfter:              now.Add(cmp.Or(r.Lifetime, CertificateLifetime)),
 		DNSNames:              r.DNSNames,
 		BasicConstraintsValid: true,
 		KeyUsage:              x509.KeyUsageDigitalSignature,
-		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+		ExtKeyUsage:           anyUsage,
+	}
+	if len(r.Usages) > 0 {
+		template.ExtKeyUsage = r.Usages
 	}
 	for _, addr := range r.Addresses {
 		template.IPAddresses = append(template.IPAddresses, addr.Unmap().AsSlice())
