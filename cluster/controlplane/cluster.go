@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -60,7 +61,7 @@ type part struct {
 // started makes the process-wide rule above an error instead of a riddle.
 var started sync.Mutex
 
-// Start brings the control plane up and returns once the API server answers ready.
+// Start brings the control plane up and returns once the API server answers; see AwaitRights for others than administrators.
 func Start(ctx context.Context, o Options) (*Cluster, error) {
 	dir, err := filepath.Abs(o.DataDir)
 	if err != nil {
@@ -118,7 +119,7 @@ func (c *Cluster) start(ctx context.Context, progress func(string)) (err error) 
 	if err != nil {
 		return err
 	}
-	if err := c.awaitReady(ctx); err != nil {
+	if err := c.await(ctx, c.admin, "/version"); err != nil {
 		return err
 	}
 	progress("controllers and scheduler")
@@ -154,28 +155,32 @@ func (c *Cluster) run(name string, start func(context.Context) (<-chan error, er
 	return nil
 }
 
-// awaitReady asks /readyz until every post-start hook is done: RBAC's own roles exist from then on.
-func (c *Cluster) awaitReady(ctx context.Context) error {
-	config := rest.CopyConfig(c.admin)
-	config.GroupVersion, config.NegotiatedSerializer = nil, nil
-	transport, err := rest.HTTPClientFor(config)
+// AwaitRights waits until a user may ask which kinds there are. At the very first start, the roles that give everybody
+// this right come a second or two after the API server answers administrators.
+func (c *Cluster) AwaitRights(ctx context.Context, user *rest.Config) error {
+	return c.await(ctx, user, "/api")
+}
+
+// await asks the API server for a path as a user until it answers 200.
+func (c *Cluster) await(ctx context.Context, user *rest.Config, path string) error {
+	client, err := rest.HTTPClientFor(user)
 	if err != nil {
 		return fmt.Errorf("cannot reach the API server: %w", err)
 	}
-	transport.Timeout = 5 * time.Second
+	client.Timeout = 5 * time.Second
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		response, err := transport.Get(c.host + "/readyz")
+		response, err := client.Get(c.host + path)
 		if err == nil {
 			response.Body.Close()
-			if response.StatusCode == 200 {
+			if response.StatusCode == http.StatusOK {
 				return nil
 			}
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("the API server did not become ready: %w", ctx.Err())
+			return fmt.Errorf("the API server does not answer at %s: %w", path, ctx.Err())
 		case err := <-c.failed:
 			return err
 		case <-tick.C:

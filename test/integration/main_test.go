@@ -85,6 +85,9 @@ func startOperator(ctx context.Context, logger logr.Logger) (stop func(), err er
 	if err != nil {
 		return nil, err
 	}
+	if err := world.cluster.AwaitRights(ctx, config); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	ready, done := make(chan struct{}), make(chan error, 1)
 	go func() {

@@ -92,7 +92,7 @@ func (i *Installation) start(ctx context.Context, o Options) error {
 		if err := install.Apply(ctx, i.cluster.AdminConfig()); err != nil {
 			return err
 		}
-		ready, err := i.startOperator(background, o.BasePort)
+		ready, err := i.startOperator(ctx, background, o.BasePort)
 		if err != nil {
 			return err
 		}
@@ -143,7 +143,9 @@ func (i *Installation) Stop() {
 		i.running.Wait()
 	}
 	if i.cluster != nil {
+		restore := divertStandardError(i.logs)
 		i.cluster.Stop()
+		restore()
 	}
 	i.logs.Close()
 }

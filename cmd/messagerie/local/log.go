@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/go-logr/logr"
+	"golang.org/x/sys/unix"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 	crlog "sigs.k8s.io/controller-runtime/pkg/log"
@@ -37,4 +38,21 @@ func openLog(dir string) (*os.File, *slog.Logger, error) {
 	crlog.SetLogger(logger)
 	rest.SetDefaultWarningHandler(rest.NoWarnings{})
 	return f, slog.New(handler), nil
+}
+
+// divertStandardError sends what libraries write to standard error to the log until the returned function is called: the
+// API server's etcd client complains there of every request that a stop cancels, and takes no other logger.
+func divertStandardError(log *os.File) (restore func()) {
+	kept, err := unix.FcntlInt(uintptr(unix.Stderr), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return func() {}
+	}
+	if err := unix.Dup3(int(log.Fd()), unix.Stderr, 0); err != nil {
+		unix.Close(kept)
+		return func() {}
+	}
+	return func() {
+		unix.Dup3(kept, unix.Stderr, 0)
+		unix.Close(kept)
+	}
 }

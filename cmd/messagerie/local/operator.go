@@ -9,10 +9,13 @@ import (
 	"gouv.tg/messagerie/version"
 )
 
-// startOperator runs the same operator as on any cluster, under its own name and rights.
-func (i *Installation) startOperator(ctx context.Context, basePort int) (<-chan struct{}, error) {
+// startOperator runs the same operator as on any cluster, under its own name and rights, until background ends.
+func (i *Installation) startOperator(ctx, background context.Context, basePort int) (<-chan struct{}, error) {
 	config, err := i.cluster.ConfigFor("messagerie-operator")
 	if err != nil {
+		return nil, err
+	}
+	if err := i.cluster.AwaitRights(ctx, config); err != nil {
 		return nil, err
 	}
 	ready := make(chan struct{})
@@ -20,6 +23,6 @@ func (i *Installation) startOperator(ctx context.Context, basePort int) (<-chan 
 		Config: config, GatewayBasePort: basePort, Version: version.Version,
 		Logger: logr.FromSlogHandler(i.log.Handler()), Ready: func() { close(ready) },
 	}
-	i.run(func() error { return operator.Run(ctx, options) }, ctx)
+	i.run(func() error { return operator.Run(background, options) }, background)
 	return ready, nil
 }
