@@ -88,6 +88,9 @@ func up(ctx context.Context, f upFlags, base int, out io.Writer) error {
 		DataDir: f.dir, Nodes: f.nodes, BasePort: base, WithoutOperator: f.alone, Progress: show.step,
 	})
 	if err != nil {
+		if ctx.Err() != nil {
+			return nil // asked to stop while starting
+		}
 		return err
 	}
 	defer func() {

@@ -48,7 +48,7 @@ func Start(ctx context.Context, o Options) (*Installation, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--data: %w", err)
 	}
-	i := &Installation{dir: dir, failed: make(chan error, o.Nodes+1)}
+	i := &Installation{dir: dir, failed: make(chan error, o.Nodes+2)}
 	if i.logs, i.log, err = openLog(dir); err != nil {
 		return nil, err
 	}
@@ -70,6 +70,15 @@ func (i *Installation) start(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	background, cancel := context.WithCancel(context.Background())
+	i.cancel = cancel
+	i.running.Go(func() {
+		select {
+		case err := <-i.cluster.Failed():
+			i.failed <- err
+		case <-background.Done():
+		}
+	})
 	if i.client, err = newClient(i.cluster.AdminConfig()); err != nil {
 		return err
 	}
@@ -77,8 +86,6 @@ func (i *Installation) start(ctx context.Context, o Options) error {
 		return err
 	}
 	o.Progress("starting the node")
-	background, cancel := context.WithCancel(context.Background())
-	i.cancel = cancel
 	var parts []<-chan struct{}
 	for n := 1; n <= o.Nodes; n++ {
 		ready, err := i.startNode(background, fmt.Sprintf("local-%d", n), programs)
@@ -101,7 +108,7 @@ func (i *Installation) start(ctx context.Context, o Options) error {
 	for _, part := range parts {
 		select {
 		case <-part:
-		case err := <-i.Failed():
+		case err := <-i.failed:
 			return err
 		case <-ctx.Done():
 			return ctx.Err()
@@ -123,18 +130,7 @@ func (i *Installation) run(part func() error, ctx context.Context) {
 func (i *Installation) Client() client.Client { return i.client }
 
 // Failed gives the error of a part that ended by itself.
-func (i *Installation) Failed() <-chan error {
-	merged := make(chan error, 1)
-	go func() {
-		select {
-		case err := <-i.failed:
-			merged <- err
-		case err := <-i.cluster.Failed():
-			merged <- err
-		}
-	}()
-	return merged
-}
+func (i *Installation) Failed() <-chan error { return i.failed }
 
 // Stop ends the operator and the nodes with their Pods, gracefully, then the control plane.
 func (i *Installation) Stop() {
