@@ -25,8 +25,8 @@ import (
 	"gouv.tg/messagerie/operator/apply"
 	"gouv.tg/messagerie/operator/ministry"
 	"gouv.tg/messagerie/operator/naming"
-	"gouv.tg/messagerie/pki"
 	"gouv.tg/messagerie/operator/platform"
+	"gouv.tg/messagerie/pki"
 	"gouv.tg/messagerie/version"
 )
 

@@ -3,6 +3,7 @@ package main
 import (
 	"archive/tar"
 	"compress/gzip"
+	_ "crypto/sha256" // the digest of layers and manifests
 	"debug/elf"
 	"fmt"
 	"io"

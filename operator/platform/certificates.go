@@ -13,8 +13,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"gouv.tg/messagerie/operator/naming"
-	"gouv.tg/messagerie/pki"
 	"gouv.tg/messagerie/operator/records"
+	"gouv.tg/messagerie/pki"
 )
 
 const caFile = "ca.crt"

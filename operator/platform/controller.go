@@ -18,8 +18,8 @@ import (
 	"gouv.tg/messagerie/operator/apply"
 	"gouv.tg/messagerie/operator/conditions"
 	"gouv.tg/messagerie/operator/naming"
-	"gouv.tg/messagerie/pki"
 	"gouv.tg/messagerie/operator/platform/specs"
+	"gouv.tg/messagerie/pki"
 )
 
 // Options are what a Reconciler needs.
