@@ -106,7 +106,12 @@ func TestDurable(t *testing.T) {
 	defer cancel()
 
 	first, address := startChild(t, dir)
-	written, err := connect(t, dir).CoreV1().ConfigMaps("default").Create(ctx,
+	created := connect(t, dir)
+	if _, err := created.CoreV1().Namespaces().Create(ctx,
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "durable"}}, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	written, err := created.CoreV1().ConfigMaps("durable").Create(ctx,
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "kept"}, Data: map[string]string{"a": "1"}}, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -119,7 +124,7 @@ func TestDurable(t *testing.T) {
 		t.Errorf("the API server moved from %s to %s", address, again)
 	}
 	clients := connect(t, dir)
-	read, err := clients.CoreV1().ConfigMaps("default").Get(ctx, "kept", metav1.GetOptions{})
+	read, err := clients.CoreV1().ConfigMaps("durable").Get(ctx, "kept", metav1.GetOptions{})
 	if err != nil || read.UID != written.UID {
 		t.Fatalf("after kill -9: %v, %v", read, err)
 	}
