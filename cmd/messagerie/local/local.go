@@ -118,7 +118,7 @@ func (i *Installation) start(ctx context.Context, o Options) error {
 }
 
 // run starts a part that lives until ctx ends; ending earlier is a failure of the installation.
-func (i *Installation) run(part func() error, ctx context.Context) {
+func (i *Installation) run(ctx context.Context, part func() error) {
 	i.running.Go(func() {
 		if err := part(); ctx.Err() == nil {
 			i.failed <- fmt.Errorf("a part of the installation ended: %w", err)

@@ -61,6 +61,6 @@ func (i *Installation) startNode(ctx context.Context, name string, programs bina
 	if err != nil {
 		return nil, fmt.Errorf("cannot make node %s: %w", name, err)
 	}
-	i.run(func() error { return n.Run(ctx) }, ctx)
+	i.run(ctx, func() error { return n.Run(ctx) })
 	return n.Ready(), nil
 }

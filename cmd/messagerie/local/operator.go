@@ -23,6 +23,6 @@ func (i *Installation) startOperator(ctx, background context.Context, basePort i
 		Config: config, GatewayBasePort: basePort, Version: version.Version,
 		Logger: logr.FromSlogHandler(i.log.Handler()), Ready: func() { close(ready) },
 	}
-	i.run(func() error { return operator.Run(background, options) }, background)
+	i.run(background, func() error { return operator.Run(background, options) })
 	return ready, nil
 }
