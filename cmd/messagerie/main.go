@@ -56,7 +56,7 @@ func newRoot() *cobra.Command {
 	return root
 }
 
-// noArgs and exactArgs say what was found, as usage errors.
+// exactArgs accepts exactly the named arguments, and says what was found otherwise.
 func exactArgs(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != len(names) {

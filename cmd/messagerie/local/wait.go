@@ -16,9 +16,9 @@ import (
 // pollInterval is how often objects that are not ready yet are read again: a handful, on loopback.
 const pollInterval = 25 * time.Millisecond
 
-// AwaitReady waits until the Platform and every Ministry are Ready for their newest generation. It tells progress
+// awaitReady waits until the Platform and every Ministry are Ready for their newest generation. It tells progress
 // how far it is whenever that changes. Without a Platform there is nothing to wait for.
-func AwaitReady(ctx context.Context, c client.Client, progress func(format string, args ...any)) error {
+func awaitReady(ctx context.Context, c client.Client, progress func(format string, args ...any)) error {
 	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
 	last := ""
@@ -91,7 +91,7 @@ func reason(conditions []metav1.Condition) string {
 
 // AwaitReady waits for everything declared and then leaves the authority's certificate beside the kubeconfig.
 func (i *Installation) AwaitReady(ctx context.Context, progress func(format string, args ...any)) error {
-	if err := AwaitReady(ctx, i.client, progress); err != nil {
+	if err := awaitReady(ctx, i.client, progress); err != nil {
 		return err
 	}
 	return writeAuthority(ctx, i.client, i.dir)
