@@ -47,10 +47,13 @@ func ReadAccounts(r io.Reader) ([]Account, error) {
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		line, _ := lines.FieldPos(0)
-		if err != nil {
-			return nil, fmt.Errorf("accounts: line %d cannot be read as CSV", line)
+		if wrong := (*csv.ParseError)(nil); errors.As(err, &wrong) {
+			return nil, fmt.Errorf("accounts: line %d cannot be read as CSV", wrong.StartLine)
 		}
+		if err != nil {
+			return nil, fmt.Errorf("accounts: cannot read: %w", err)
+		}
+		line, _ := lines.FieldPos(0)
 		if len(fields) <= max(address, password) || !strings.Contains(fields[address], "@") || fields[password] == "" {
 			return nil, fmt.Errorf("accounts: line %d: found no address or no password; accepted are both", line)
 		}
