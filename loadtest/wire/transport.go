@@ -1,0 +1,146 @@
+package wire
+
+import (
+	"context"
+	"net"
+	"os"
+	"sync/atomic"
+	"time"
+)
+
+// errWouldBlock is what a draining transport returns. crypto/tls leaves a connection usable after a temporary
+// net.Error.
+var errWouldBlock net.Error = wouldBlock{}
+
+type wouldBlock struct{}
+
+func (wouldBlock) Error() string   { return "wire: would block" }
+func (wouldBlock) Timeout() bool   { return true }
+func (wouldBlock) Temporary() bool { return true }
+
+// transport is the TCP connection under TLS: it counts, shapes and can refuse to wait.
+type transport struct {
+	*net.TCPConn
+	uplink         *Uplink
+	fd             int32
+	draining       bool          // Read returns errWouldBlock without a system call
+	bounded        bool          // a deadline is set by Within
+	late           time.Duration // latency that the next read has yet to wait for
+	deadline       atomic.Int64  // Unix nanoseconds, for the waits of the uplink; 0: none
+	closed         atomic.Bool
+	sent, received atomic.Int64
+}
+
+func (t *transport) open(raw *net.TCPConn, uplink *Uplink) error {
+	t.TCPConn, t.uplink = raw, uplink
+	control, err := raw.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return control.Control(func(fd uintptr) { t.fd = int32(fd) })
+}
+
+// Read implements net.Conn.
+func (t *transport) Read(p []byte) (int, error) {
+	if t.draining {
+		return 0, errWouldBlock
+	}
+	n, err := t.TCPConn.Read(p)
+	t.received.Add(int64(n))
+	if t.uplink != nil && n > 0 {
+		wait := t.uplink.down.take(n) + t.late
+		t.late = 0
+		if late := t.wait(wait); late != nil {
+			return n, late
+		}
+	}
+	return n, err
+}
+
+// Write implements net.Conn.
+func (t *transport) Write(p []byte) (int, error) {
+	written := 0
+	for {
+		part := p[written:]
+		if t.uplink != nil {
+			part = part[:min(len(part), shapedChunk)]
+			if err := t.wait(t.uplink.up.take(len(part))); err != nil {
+				return written, err
+			}
+			t.late = 2 * t.uplink.latency
+		}
+		n, err := t.TCPConn.Write(part)
+		t.sent.Add(int64(n))
+		written += n
+		if err != nil || written == len(p) {
+			return written, err
+		}
+	}
+}
+
+// writeParts sends the parts with one system call where nothing is shaped.
+func (t *transport) writeParts(parts [][]byte) error {
+	if t.uplink != nil || len(parts) == 1 {
+		for _, p := range parts {
+			if _, err := t.Write(p); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	buffers := net.Buffers(parts)
+	n, err := buffers.WriteTo(t.TCPConn)
+	t.sent.Add(n)
+	return err
+}
+
+// SetDeadline implements net.Conn.
+func (t *transport) SetDeadline(at time.Time) error {
+	if at.IsZero() {
+		t.deadline.Store(0)
+	} else {
+		t.deadline.Store(at.UnixNano())
+	}
+	return t.TCPConn.SetDeadline(at)
+}
+
+// Close implements net.Conn.
+func (t *transport) Close() error {
+	t.closed.Store(true)
+	return t.TCPConn.Close()
+}
+
+// roundTrip waits as long as the uplink's latency makes the TCP handshake last.
+func (t *transport) roundTrip(ctx context.Context) error {
+	if t.uplink == nil {
+		return nil
+	}
+	timer := time.NewTimer(2 * t.uplink.latency)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// wait sleeps in steps, so that Close and a passed deadline end it soon.
+func (t *transport) wait(d time.Duration) error {
+	const step = 50 * time.Millisecond
+	until := time.Now().Add(d)
+	for {
+		if t.closed.Load() {
+			return net.ErrClosed
+		}
+		now := time.Now()
+		if deadline := t.deadline.Load(); deadline != 0 && now.UnixNano() >= deadline {
+			return os.ErrDeadlineExceeded
+		}
+		left := until.Sub(now)
+		if left <= 0 {
+			return nil
+		}
+		time.Sleep(min(left, step))
+	}
+}
