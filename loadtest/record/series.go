@@ -1,0 +1,78 @@
+package record
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"time"
+)
+
+// MaxIntervals bounds a series: when it is full, neighbours merge and the
+// width doubles, so that a day costs what a minute costs.
+const MaxIntervals = 512
+
+// Series are the counts over time, by completion time, warm-up included. The
+// width of an interval is 1, 2, 4, … seconds; interval i begins i widths after
+// the start of the run.
+type Series struct {
+	WidthSeconds float64    `json:"widthSeconds"`
+	Intervals    []Interval `json:"intervals"`
+}
+
+// Interval is one step of a Series.
+type Interval struct {
+	Seconds  float64       // its beginning, after the start of the run
+	InFlight int64         // most operations in flight
+	Sessions int64         // most sessions
+	Lag      time.Duration // longest lag of the generator
+	// Operations has the operations that completed (or were skipped) in it.
+	Operations map[string]*Cell
+}
+
+// Cell counts one operation in one interval.
+type Cell struct {
+	Count   int64 `json:"count"` // successes
+	Errors  int64 `json:"errors,omitempty"`
+	Skipped int64 `json:"skipped,omitempty"`
+	// Latency of successes; nil when there were none.
+	Latency *Sparse `json:"latency,omitempty"`
+}
+
+func (c *Cell) merge(from *Cell) {
+	c.Count += from.Count
+	c.Errors += from.Errors
+	c.Skipped += from.Skipped
+	if from.Latency != nil {
+		if c.Latency == nil {
+			c.Latency = &Sparse{}
+		}
+		c.Latency.Merge(from.Latency)
+	}
+}
+
+// intervalJSON is Interval with its lag in seconds, like all times in reports.
+type intervalJSON struct {
+	Seconds    float64          `json:"seconds"`
+	InFlight   int64            `json:"inFlight"`
+	Sessions   int64            `json:"sessions"`
+	Lag        float64          `json:"lag"`
+	Operations map[string]*Cell `json:"operations,omitempty"`
+}
+
+// MarshalJSON writes the lag in seconds.
+func (i Interval) MarshalJSON() ([]byte, error) {
+	return json.Marshal(intervalJSON{i.Seconds, i.InFlight, i.Sessions, i.Lag.Seconds(), i.Operations})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (i *Interval) UnmarshalJSON(data []byte) error {
+	var j intervalJSON
+	if err := json.Unmarshal(data, &j); err != nil {
+		return err
+	}
+	if !(math.Abs(j.Lag) < 1e9) {
+		return fmt.Errorf("lag: found %g s; accepted is less than 1e9", j.Lag)
+	}
+	*i = Interval{j.Seconds, j.InFlight, j.Sessions, time.Duration(math.Round(j.Lag * 1e9)), j.Operations}
+	return nil
+}
