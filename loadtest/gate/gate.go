@@ -1,0 +1,260 @@
+// Package gate judges load tests: gate expressions, the verdict of a run, the
+// burn of an SLO's error budget, the comparison of two runs and the search for
+// the knee. What was not measured never passes.
+package gate
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"gouv.tg/messagerie/loadtest/record"
+)
+
+// Values is where gates read from; Of makes one of a snapshot.
+type Values interface {
+	// Operation returns the counts of an operation; "" means all together
+	// (counts only, no histograms).
+	Operation(name string) (*record.OperationSnapshot, bool)
+	// Seconds is the measured time, without warm-up: the divisor of rates.
+	Seconds() float64
+	ContentErrors() int64
+	// LagQuantile is the generator's own lag; ok is Operation("") having counts.
+	LagQuantile(q float64) time.Duration
+}
+
+// Of reads gates' values from a (merged) snapshot and the number of content
+// errors.
+func Of(s *record.Snapshot, contentErrors int64) Values { return snapshotValues{s, contentErrors} }
+
+type snapshotValues struct {
+	*record.Snapshot
+	contentErrors int64
+}
+
+func (v snapshotValues) Operation(name string) (*record.OperationSnapshot, bool) {
+	if name == "" {
+		return v.Total(), true
+	}
+	o, ok := v.Operations[name]
+	return o, ok && o != nil
+}
+
+func (v snapshotValues) Seconds() float64                    { return v.MeasuredSeconds() }
+func (v snapshotValues) ContentErrors() int64                { return v.contentErrors }
+func (v snapshotValues) LagQuantile(q float64) time.Duration { return v.Lag.Quantile(q) }
+
+// Outcome is a gate's result. Value is in seconds, a fraction, per second or a
+// count; zero when there was nothing to measure.
+type Outcome struct {
+	Expr   string  `json:"expr"`
+	Value  float64 `json:"value"`
+	Pass   bool    `json:"pass"`
+	Reason string  `json:"reason,omitempty"`
+	Count  int64   `json:"count"` // samples the value rests on
+}
+
+// kind is what a statistic measures, and so which units its bound takes.
+type kind int
+
+const (
+	duration kind = iota // seconds
+	share                // fraction
+	rate                 // per second
+	count
+)
+
+var accepted = map[kind]string{
+	duration: "a duration with its unit, such as 500ms, 2s or 1us",
+	share:    "a percentage or a fraction, such as 0.1% or 0.001",
+	rate:     "a rate, such as 20/s or 20",
+	count:    "a whole number",
+}
+
+// statistics are the names after the operation. Those with a quantile carry it.
+var statistics = map[string]struct {
+	kind     kind
+	quantile float64
+}{
+	"p50": {duration, .5}, "p90": {duration, .9}, "p95": {duration, .95}, "p99": {duration, .99}, "p999": {duration, .999}, "p9999": {duration, .9999},
+	"mean": {kind: duration}, "max": {kind: duration},
+	"count": {kind: count}, "errors": {kind: count}, "skipped": {kind: count},
+	"rate": {kind: rate}, "errors.rate": {kind: share}, "skipped.rate": {kind: share},
+}
+
+const statisticNames = "p50, p90, p95, p99, p999, p9999, mean, max, count, errors, skipped, rate, errors.rate, skipped.rate"
+
+// maxExpr bounds a gate's text.
+const maxExpr = 256
+
+// Gate is one parsed condition. The zero value passes nothing.
+type Gate struct {
+	operation string // "": all operations
+	statistic string
+	special   bool // content.errors and generator.lag.*
+	op        string
+	text      string // the bound as written
+	bound     float64
+	minCount  int64
+}
+
+// Parse reads `metric op value [min_count=N]`, such as
+// `imap.fetch.p99 < 500ms min_count=200`. Operators: < <= > >= == !=.
+func Parse(expr string) (Gate, error) {
+	g, err := parse(expr)
+	if err != nil {
+		return Gate{}, fmt.Errorf("gate %q: %w", cut(expr), err)
+	}
+	return g, nil
+}
+
+func cut(s string) string {
+	if len(s) > maxExpr {
+		return s[:maxExpr] + "…"
+	}
+	return s
+}
+
+func parse(expr string) (Gate, error) {
+	if len(expr) > maxExpr {
+		return Gate{}, fmt.Errorf("found %d bytes; accepted are at most %d", len(expr), maxExpr)
+	}
+	// The operator may stand with or without spaces around it.
+	i := strings.IndexAny(expr, "<>=!")
+	if i < 0 {
+		return Gate{}, fmt.Errorf("operator: found none; accepted is < <= > >= == or !=, as in `imap.fetch.p99 < 500ms`")
+	}
+	j := i + 1
+	for j < len(expr) && strings.IndexByte("<>=!", expr[j]) >= 0 {
+		j++
+	}
+	g := Gate{op: expr[i:j], minCount: 1}
+	switch g.op {
+	case "<", "<=", ">", ">=", "==", "!=":
+	default:
+		return Gate{}, fmt.Errorf("operator: found %q; accepted is < <= > >= == or !=", g.op)
+	}
+	kind, err := g.parseMetric(strings.TrimSpace(expr[:i]))
+	if err != nil {
+		return Gate{}, err
+	}
+	fields := strings.Fields(expr[j:])
+	if len(fields) == 0 {
+		return Gate{}, fmt.Errorf("value: found nothing; accepted is %s", accepted[kind])
+	}
+	if g.bound, err = parseValue(kind, fields[0]); err != nil {
+		return Gate{}, err
+	}
+	g.text = fields[0]
+	switch {
+	case len(fields) == 2:
+		n, ok := strings.CutPrefix(fields[1], "min_count=")
+		g.minCount, err = strconv.ParseInt(n, 10, 64)
+		if !ok || err != nil || g.minCount < 1 {
+			return Gate{}, fmt.Errorf("min_count: found %q; accepted is min_count=N with a whole number N from 1", fields[1])
+		}
+	case len(fields) > 2:
+		return Gate{}, fmt.Errorf("found %q after the value; accepted is min_count=N only", strings.Join(fields[1:], " "))
+	}
+	return g, nil
+}
+
+// parseMetric splits `operation.statistic`; a statistic alone is of all
+// operations together.
+func (g *Gate) parseMetric(metric string) (kind, error) {
+	if !validMetric(metric) {
+		return 0, fmt.Errorf("metric: found %q; accepted are letters, digits, '_', '-' and '.', as in imap.fetch.p99", metric)
+	}
+	parts := strings.Split(metric, ".")
+	n := len(parts) - 1
+	if n > 0 && parts[n] == "rate" && (parts[n-1] == "errors" || parts[n-1] == "skipped") {
+		n--
+	}
+	g.operation, g.statistic = strings.Join(parts[:n], "."), strings.Join(parts[n:], ".")
+	s, ok := statistics[g.statistic]
+	if !ok {
+		return 0, fmt.Errorf("metric: found statistic %q; accepted is %s", g.statistic, statisticNames)
+	}
+	switch g.operation {
+	case "content":
+		if g.statistic != "errors" {
+			return 0, fmt.Errorf("metric: found %q; accepted is content.errors", metric)
+		}
+		g.special = true
+	case "generator.lag":
+		if s.quantile == 0 && g.statistic != "max" {
+			return 0, fmt.Errorf("metric: found %q; accepted is generator.lag with a quantile (p50 to p9999) or max", metric)
+		}
+		g.special = true
+	case "":
+		if s.kind == duration {
+			return 0, fmt.Errorf("metric: found %q of all operations together; accepted is an operation's, such as imap.fetch.%s", metric, metric)
+		}
+	}
+	return s.kind, nil
+}
+
+func validMetric(metric string) bool {
+	for part := range strings.SplitSeq(metric, ".") {
+		if part == "" || strings.Trim(part, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// parseValue reads a bound in the unit its statistic has, so that `p99 < 500`
+// is refused rather than taken for seconds.
+func parseValue(kind kind, text string) (float64, error) {
+	fail := fmt.Errorf("value: found %q; accepted is %s", text, accepted[kind])
+	var v float64
+	var err error
+	switch kind {
+	case duration:
+		var d time.Duration
+		d, err = time.ParseDuration(text)
+		if text == "0" || strings.HasPrefix(text, "+") {
+			return 0, fail
+		}
+		v = d.Seconds()
+	case share:
+		number, percent := strings.CutSuffix(text, "%")
+		if v, err = strconv.ParseFloat(number, 64); percent {
+			v /= 100
+		}
+		if v > 1 {
+			return 0, fail
+		}
+	case rate:
+		v, err = strconv.ParseFloat(strings.TrimSuffix(text, "/s"), 64)
+	case count:
+		var n int64
+		n, err = strconv.ParseInt(text, 10, 64)
+		v = float64(n)
+	}
+	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) || v < 0 {
+		return 0, fail
+	}
+	return v, nil
+}
+
+// String writes the gate so that Parse reads the same one.
+func (g Gate) String() string {
+	metric := g.statistic
+	if g.operation != "" {
+		metric = g.operation + "." + metric
+	}
+	s := metric + " " + g.op + " " + g.text
+	if g.minCount > 1 {
+		s += " min_count=" + strconv.FormatInt(g.minCount, 10)
+	}
+	return s
+}
+
+// Evaluate judges the gate. Too few samples, an operation never seen and a
+// value that is not a number fail, with the reason.
+func (g Gate) Evaluate(v Values) Outcome {
+	return Outcome{Expr: g.String(), Reason: "not evaluated"}
+}
