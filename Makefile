@@ -49,7 +49,7 @@ bench: ## micro benchmarks
 
 generate: ## regenerate code and manifests
 	$(TOOL) controller-gen object paths=./api/...
-	$(TOOL) controller-gen crd paths=./api/... output:crd:dir=config/crd
+	$(TOOL) controller-gen crd:allowDangerousTypes=true paths=./api/... output:crd:dir=config/crd
 
 verify: generate ## regenerate and fail on a difference
 	git diff --exit-code -- api config

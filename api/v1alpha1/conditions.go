@@ -23,6 +23,11 @@ const (
 	ConditionCertificatesReady = "CertificatesReady"
 	// ConditionGatewayReady says whether every gateway serves.
 	ConditionGatewayReady = "GatewayReady"
+
+	// ConditionWorkersReady says whether every worker of a load test runs and is prepared.
+	ConditionWorkersReady = "WorkersReady"
+	// ConditionFinished is true once a load test has ended, whatever its verdict. Ready is true only if it passed.
+	ConditionFinished = "Finished"
 )
 
 // Reasons of conditions. They are part of the API: scripts may rely on them.
@@ -63,6 +68,31 @@ const (
 
 	// ReasonMinistriesRemain: the Platform is being deleted; it stays for as long as there are ministries.
 	ReasonMinistriesRemain = "MinistriesRemain"
+	// ReasonTargetMissing: the platform has no gateway to test yet.
+	ReasonTargetMissing = "TargetMissing"
+	// ReasonTargetBusy: another load test runs on the same target; this one waits for it.
+	ReasonTargetBusy = "TargetBusy"
+	// ReasonInvalidTest: what the load test asks for is not possible.
+	ReasonInvalidTest = "InvalidTest"
+	// ReasonWorkersStarting: not all workers of the load test run yet.
+	ReasonWorkersStarting = "WorkersStarting"
+	// ReasonPreparing: the workers read the accounts and look for the target.
+	ReasonPreparing = "Preparing"
+	// ReasonRunning: there is load.
+	ReasonRunning = "Running"
+	// ReasonPassed: the load test passed every gate.
+	ReasonPassed = "Passed"
+	// ReasonGatesFailed: the load test failed a gate.
+	ReasonGatesFailed = "GatesFailed"
+	// ReasonRunInvalid: the load was not what it should have been; nothing can be said of the target.
+	ReasonRunInvalid = "RunInvalid"
+	// ReasonContentErrors: mail was lost, doubled or changed.
+	ReasonContentErrors = "ContentErrors"
+	// ReasonAborted: the load test was ended early.
+	ReasonAborted = "Aborted"
+	// ReasonStoppingWorkers: the load test is being deleted; its workers stop.
+	ReasonStoppingWorkers = "StoppingWorkers"
+
 	// ReasonStoppingGateways: the Platform is being deleted; its gateways stop.
 	ReasonStoppingGateways = "StoppingGateways"
 )

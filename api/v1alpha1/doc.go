@@ -1,4 +1,4 @@
-// Package v1alpha1 holds the kinds a person writes: Platform and Ministry.
+// Package v1alpha1 holds the kinds a person writes: Platform, Ministry and LoadTest.
 //
 // It depends on apimachinery only, so that any client can import it.
 //

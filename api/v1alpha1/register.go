@@ -20,7 +20,7 @@ var (
 )
 
 func addKnownTypes(scheme *runtime.Scheme) error {
-	scheme.AddKnownTypes(GroupVersion, &Platform{}, &PlatformList{}, &Ministry{}, &MinistryList{})
+	scheme.AddKnownTypes(GroupVersion, &Platform{}, &PlatformList{}, &Ministry{}, &MinistryList{}, &LoadTest{}, &LoadTestList{})
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil
 }
