@@ -24,6 +24,7 @@ import (
 	"gouv.tg/messagerie/mailstack/queue"
 	"gouv.tg/messagerie/mailstack/smtp"
 	"gouv.tg/messagerie/mailstack/store"
+	"gouv.tg/messagerie/mailstack/telemetry"
 )
 
 // drainTimeout is how long requests under way may take when the cell stops.
@@ -59,6 +60,7 @@ type cell struct {
 	linkTLS, adminTLS                          *tls.Config
 	linkListen, adminListen, adminUnix, health net.Listener
 	ready                                      atomic.Bool
+	traffic                                    telemetry.Traffic // with gateways
 }
 
 // start opens everything that can fail.
@@ -260,7 +262,7 @@ func (c *cell) acceptLinks(ctx context.Context) error {
 		}
 		handshakes <- struct{}{}
 		wg.Go(func() {
-			session, err := link.Accept(ctx, conn, c.linkTLS)
+			session, err := link.Accept(ctx, c.traffic.Count(conn), c.linkTLS)
 			<-handshakes
 			if err != nil {
 				c.log.Warn("link refused", "remote", conn.RemoteAddr().String(), "error", err)

@@ -237,7 +237,8 @@ func TestHealth(t *testing.T) {
 	code, text := get("/metrics")
 	for _, want := range []string{
 		`messagerie_cell_accounts{ministry="finances"} 1` + "\n", `messagerie_cell_queue_length{ministry="finances"} 0` + "\n",
-		"# TYPE messagerie_cell_submitted_total counter\n", `messagerie_cell_resident_bytes{ministry="finances"} `,
+		"# TYPE messagerie_cell_submitted_total counter\n", `process_resident_memory_bytes{ministry="finances"} `,
+		"# TYPE messagerie_cell_imap_commands_total counter\n", `messagerie_cell_commits_total{ministry="finances"} `,
 	} {
 		if code != http.StatusOK || !strings.Contains(text, want) {
 			t.Errorf("metrics lack %q:\n%s", want, text)

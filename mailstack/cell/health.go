@@ -1,14 +1,13 @@
 package cell
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
-	"strings"
 	"time"
+
+	"gouv.tg/messagerie/mailstack/telemetry"
 )
 
 // healthServer answers /healthz (the process lives), /readyz (it serves) and /metrics (Prometheus text format 0.0.4).
@@ -45,39 +44,32 @@ func (c *cell) metrics(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "statistics are not available", http.StatusServiceUnavailable)
 		return
 	}
-	counts, queued := c.smtp.Counts(), c.queue.Counts()
-	var b bytes.Buffer
-	sample := func(name, kind, help string, value int64) {
-		fmt.Fprintf(&b, "# HELP messagerie_cell_%s %s\n# TYPE messagerie_cell_%s %s\nmessagerie_cell_%s{ministry=%q} %d\n",
-			name, help, name, kind, name, c.config.Ministry, value)
-	}
-	sample("accounts", "gauge", "Accounts, with disabled ones.", stats.Accounts)
-	sample("messages", "gauge", "Messages in all mailboxes.", stats.Messages)
-	sample("segment_bytes", "gauge", "Size of the message log.", stats.SegmentBytes)
-	sample("queue_length", "gauge", "Recipients waiting to be sent to.", stats.QueueLength)
-	sample("submitted_total", "counter", "Messages accepted from agents.", counts.Submitted)
-	sample("delivered_total", "counter", "Messages accepted from other servers.", counts.Delivered)
-	sample("refused_total", "counter", "Recipients and messages refused for good.", counts.Refused)
-	sample("queue_sent_total", "counter", "Recipients sent to.", queued.Sent)
-	sample("queue_bounced_total", "counter", "Recipients given up.", queued.Bounced)
-	sample("queue_retried_total", "counter", "Attempts that will be repeated.", queued.Retried)
-	sample("imap_sessions", "gauge", "Open IMAP sessions.", c.imap.Sessions())
-	sample("smtp_sessions", "gauge", "Open submission and LMTP sessions.", c.smtp.Sessions())
-	sample("links", "gauge", "Connected gateways.", int64(c.links.count()))
-	sample("resident_bytes", "gauge", "Resident memory of the process.", residentBytes())
-	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-	_, _ = w.Write(b.Bytes())
-}
+	page := telemetry.NewPage("ministry", c.config.Ministry)
+	gauge := func(name, help string, value int64) { page.Gauge("messagerie_cell_"+name, help, float64(value)) }
+	total := func(name, help string, value int64) { page.Total("messagerie_cell_"+name, help, float64(value)) }
+	gauge("accounts", "Accounts, with disabled ones.", stats.Accounts)
+	gauge("messages", "Messages in all mailboxes.", stats.Messages)
+	gauge("segment_bytes", "Size of the message log.", stats.SegmentBytes)
+	total("commits_total", "Group commits.", stats.Commits)
+	total("commit_operations_total", "Changes that were committed together in them.", stats.Operations)
+	page.Total("messagerie_cell_commit_seconds_total", "Time from the first byte of a group commit to all being durable.", stats.CommitTime.Seconds())
 
-// residentBytes is the resident set size, 0 where /proc does not tell.
-func residentBytes() int64 {
-	text, err := os.ReadFile("/proc/self/statm")
-	if err != nil {
-		return 0
-	}
-	var total, resident int64
-	if _, err := fmt.Fscan(strings.NewReader(string(text)), &total, &resident); err != nil {
-		return 0
-	}
-	return resident * int64(os.Getpagesize())
+	counts, queued := c.smtp.Counts(), c.queue.Counts()
+	gauge("queue_length", "Recipients waiting to be sent to.", stats.QueueLength)
+	total("submitted_total", "Messages accepted from agents.", counts.Submitted)
+	total("delivered_total", "Messages accepted from other servers.", counts.Delivered)
+	total("recipients_total", "Mailboxes that messages were put into.", counts.Recipients)
+	total("refused_total", "Recipients and messages refused for good.", counts.Refused)
+	total("queue_sent_total", "Recipients sent to.", queued.Sent)
+	total("queue_bounced_total", "Recipients given up.", queued.Bounced)
+	total("queue_retried_total", "Attempts that will be repeated.", queued.Retried)
+
+	gauge("imap_sessions", "Open IMAP sessions.", c.imap.Sessions())
+	gauge("smtp_sessions", "Open submission and LMTP sessions.", c.smtp.Sessions())
+	total("imap_notifications_total", "Commits told to sessions that idle.", c.imap.Pushed())
+	page.Counters(c.imap.Commands())
+	gauge("links", "Connected gateways.", int64(c.links.count()))
+	page.Traffic(&c.traffic, "gateways")
+	page.Process()
+	page.Send(w)
 }

@@ -16,12 +16,12 @@ import (
 	"gouv.tg/messagerie/mailstack/gateway/guard"
 	"gouv.tg/messagerie/mailstack/gateway/imap"
 	"gouv.tg/messagerie/mailstack/gateway/login"
-	"gouv.tg/messagerie/mailstack/gateway/metrics"
 	"gouv.tg/messagerie/mailstack/gateway/pods"
 	"gouv.tg/messagerie/mailstack/gateway/route"
 	"gouv.tg/messagerie/mailstack/gateway/smtp"
 	"gouv.tg/messagerie/mailstack/gateway/submission"
 	"gouv.tg/messagerie/mailstack/link"
+	"gouv.tg/messagerie/mailstack/telemetry"
 )
 
 // smtpTimeout limits each read and write of an SMTP dialogue (RFC 5321, 4.5.3.2.7).
@@ -44,7 +44,20 @@ type Gateway struct {
 	wg         sync.WaitGroup
 }
 
-type counters struct{ connections, refused, logins, mail *metrics.Counter }
+type counters struct {
+	connections, refused, logins, messages, recipients *telemetry.Counter
+	traffic                                            telemetry.Traffic // with agents and other servers
+}
+
+func newCounters() counters {
+	return counters{
+		connections: telemetry.NewCounter("messagerie_gateway_connections_total", "Connections taken.", "listener"),
+		refused:     telemetry.NewCounter("messagerie_gateway_connections_refused_total", "Connections over a limit or from a network that may not connect.", "listener"),
+		logins:      telemetry.NewCounter("messagerie_gateway_logins_total", "Logins by protocol (imap, submission) and verdict (ok, refused, blocked, unavailable).", "protocol", "verdict"),
+		messages:    telemetry.NewCounter("messagerie_gateway_messages_total", "Messages that came to their end, by where they came in and result (accepted, temporary, refused).", "listener", "result"),
+		recipients:  telemetry.NewCounter("messagerie_gateway_recipients_total", "Recipients named, by where and result (accepted, temporary, refused).", "listener", "result"),
+	}
+}
 
 // service is one listener and what it offers.
 type service struct {
@@ -59,14 +72,9 @@ type service struct {
 func New(config *Config, log *slog.Logger) (*Gateway, error) {
 	g := &Gateway{
 		config: config, log: log,
-		table:  route.NewTable(config.SharedDomain, log),
-		limits: &guard.Limits{Max: config.MaxConnections, PerAddress: config.MaxConnectionsPerAddress},
-		counters: counters{
-			connections: metrics.NewCounter("messagerie_gateway_connections_total", "Connections taken.", "listener"),
-			refused:     metrics.NewCounter("messagerie_gateway_connections_refused_total", "Connections over a limit or from a network that may not connect.", "listener"),
-			logins:      metrics.NewCounter("messagerie_gateway_logins_total", "Logins by verdict.", "verdict"),
-			mail:        metrics.NewCounter("messagerie_gateway_mail_total", "Recipients and messages by outcome.", "outcome"),
-		},
+		table:    route.NewTable(config.SharedDomain, log),
+		limits:   &guard.Limits{Max: config.MaxConnections, PerAddress: config.MaxConnectionsPerAddress},
+		counters: newCounters(),
 	}
 	keyring, err := link.NewKeyring(config.LinkDir)
 	if err != nil {
@@ -97,8 +105,9 @@ func (g *Gateway) offer(agents *tls.Config) {
 	auth := &login.Authenticator{Table: g.table, Cells: g.cells, Failures: guard.NewFailures(), Log: g.log,
 		Count: g.counters.logins, Step: login.Step}
 	deliver := &delivery.Service{Hostname: c.Hostname, SharedDomain: c.SharedDomain, Table: g.table, Cells: g.cells,
-		Log: g.log, Count: g.counters.mail}
-	submit := &submission.Service{Login: auth, Cells: g.cells, Log: g.log, Count: g.counters.mail}
+		Log: g.log, Messages: g.counters.messages, Recipients: g.counters.recipients}
+	submit := &submission.Service{Login: auth, Cells: g.cells, Log: g.log,
+		Messages: g.counters.messages, Recipients: g.counters.recipients}
 
 	base := smtp.Server{Hostname: c.Hostname, TLS: agents, MaxMessageBytes: c.MaxMessageBytes, MaxRecipients: c.MaxRecipients, Log: g.log}
 	delivers := func(kind delivery.Kind, lmtp bool) func(context.Context) func(*guard.Conn) {
@@ -155,7 +164,7 @@ func (g *Gateway) add(name, address, busy string, idle, first time.Duration, all
 				handle(c)
 			}
 		},
-		listener: &guard.Listener{Limits: g.limits, Allowed: allowed, Busy: busy, Idle: idle, First: first,
+		listener: &guard.Listener{Limits: g.limits, Allowed: allowed, Busy: busy, Idle: idle, First: first, Traffic: &g.counters.traffic,
 			Refused: func() { g.counters.refused.Inc(name) }},
 	})
 }

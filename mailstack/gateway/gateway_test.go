@@ -230,15 +230,44 @@ func TestHealth(t *testing.T) {
 	if code, body := get("/readyz"); code != 200 {
 		t.Errorf("readyz is %d %s", code, body)
 	}
-	w.dial("smtp").smtp("", "220")
+	d := w.dial("smtp")
+	d.smtp("", "220")
+	d.smtp("EHLO x", "250")
+	d.smtp("MAIL FROM:<>", "250")
+	d.smtp("RCPT TO:<nobody@gouv.tg>", "550")
+	d.smtp("RCPT TO:<x@gouv.tg>", "250")
+	d.smtp("DATA", "354")
+	d.smtp("a: b\r\n\r\n.", "250")
+	d = w.dial("submissions")
+	d.smtp("", "220")
+	d.smtp("EHLO x", "250")
+	d.smtp("AUTH PLAIN "+plain("x@gouv.tg", "wrong"), "535")
+	d.smtp("AUTH PLAIN "+plain("x@gouv.tg", fakePassword), "235")
+	d.smtp("MAIL FROM:<x@gouv.tg>", "250")
+	d.smtp("RCPT TO:<x@gouv.tg>", "250")
+	d.smtp("DATA", "354")
+	d.smtp("a: b\r\n\r\n.", "250")
+	d = w.dial("imaps")
+	d.line()
+	d.imap("a LOGIN x@gouv.tg "+fakePassword, "a OK [CAPABILITY IMAP4rev1 IDLE] Logged in")
 	_, body := get("/metrics")
 	for _, want := range []string{
 		`messagerie_gateway_connections_total{listener="smtp"} 1`,
 		`messagerie_gateway_link_up{ministry="a"} 1`,
 		`messagerie_gateway_routes{kind="addresses"} 1`,
+		`messagerie_gateway_messages_total{listener="smtp",result="accepted"} 1`,
+		`messagerie_gateway_messages_total{listener="submission",result="accepted"} 1`,
+		`messagerie_gateway_recipients_total{listener="smtp",result="refused"} 1`,
+		`messagerie_gateway_logins_total{protocol="imap",verdict="ok"} 1`,
+		`messagerie_gateway_logins_total{protocol="submission",verdict="ok"} 1`,
+		`messagerie_gateway_logins_total{protocol="submission",verdict="refused"} 1`,
+		`messagerie_gateway_connections{listener="imaps"} 1`,
 	} {
 		if !strings.Contains(body, want+"\n") {
 			t.Errorf("metrics lack %s:\n%s", want, body)
 		}
+	}
+	if w.counters.traffic.Read.Load() < 1000 || w.counters.traffic.Sent.Load() < 1000 {
+		t.Error("bytes of agents are not counted")
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"time"
 
-	"gouv.tg/messagerie/mailstack/gateway/metrics"
+	"gouv.tg/messagerie/mailstack/telemetry"
 )
 
 // healthServer answers /healthz, /readyz and /metrics.
@@ -36,16 +36,14 @@ func (g *Gateway) healthServer() *http.Server {
 }
 
 func (g *Gateway) metrics(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	c := &g.counters
-	for _, family := range []*metrics.Counter{c.connections, c.refused, c.logins, c.mail} {
-		family.Write(w)
-	}
+	page := telemetry.NewPage("", "")
+	page.Counters(c.connections, c.refused, c.logins, c.messages, c.recipients)
 	open := map[string]int64{}
 	for _, s := range g.services {
 		open[s.name] = int64(s.listener.Open())
 	}
-	metrics.Gauge(w, "messagerie_gateway_connections", "Connections open.", "listener", open)
+	page.Gauges("messagerie_gateway_connections", "Connections open.", "listener", open)
 	links := map[string]int64{}
 	for ministry, linked := range g.cells.Linked() {
 		links[ministry] = 0
@@ -53,10 +51,13 @@ func (g *Gateway) metrics(w http.ResponseWriter, _ *http.Request) {
 			links[ministry] = 1
 		}
 	}
-	metrics.Gauge(w, "messagerie_gateway_link_up", "Whether the cell of a ministry has a link.", "ministry", links)
+	page.Gauges("messagerie_gateway_link_up", "Whether the cell of a ministry has a link.", "ministry", links)
 	st := g.table.Stats()
-	metrics.Gauge(w, "messagerie_gateway_routes", "What the routing table holds.", "kind", map[string]int64{
+	page.Gauges("messagerie_gateway_routes", "What the routing table holds.", "kind", map[string]int64{
 		"cells": int64(st.Cells), "cells_synced": int64(st.Synced), "domains": int64(st.Domains),
 		"addresses": int64(st.Addresses), "contested": int64(st.Contested),
 	})
+	page.Traffic(&c.traffic, "agents and other servers, not over links")
+	page.Process()
+	page.Send(w)
 }

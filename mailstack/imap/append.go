@@ -12,6 +12,7 @@ import (
 
 // Append implements imapserver.Session (RFC 9051, 6.3.12). The library has checked the size.
 func (s *Session) Append(name string, r imap.LiteralReader, options *imap.AppendOptions) (*imap.AppendData, error) {
+	s.wire.command = "APPEND"
 	mailbox, err := s.store.Mailbox(s.ctx, s.account.ID, name)
 	if err != nil {
 		return nil, s.tryCreate("APPEND", err)

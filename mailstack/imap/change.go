@@ -11,6 +11,7 @@ import (
 
 // Store implements imapserver.Session (RFC 9051, 6.4.6).
 func (s *Session) Store(w *imapserver.FetchWriter, set imap.NumSet, change *imap.StoreFlags, _ *imap.StoreOptions) error {
+	s.wire.command = "STORE"
 	if err := s.writable(); err != nil {
 		return err
 	}
@@ -78,6 +79,7 @@ func changed(old []imap.Flag, op imap.StoreFlagsOp, flags []imap.Flag) []imap.Fl
 
 // Expunge implements imapserver.Session: EXPUNGE, UID EXPUNGE (RFC 4315) and the silent one of CLOSE.
 func (s *Session) Expunge(w *imapserver.ExpungeWriter, uids *imap.UIDSet) error {
+	s.wire.command = "EXPUNGE"
 	m := s.selected
 	if m.readOnly {
 		if *w == (imapserver.ExpungeWriter{}) { // CLOSE, which leaves a read-only mailbox alone (RFC 9051, 6.4.1)
@@ -103,6 +105,7 @@ func (s *Session) Expunge(w *imapserver.ExpungeWriter, uids *imap.UIDSet) error 
 
 // Copy implements imapserver.Session (RFC 9051, 6.4.7).
 func (s *Session) Copy(set imap.NumSet, dest string) (*imap.CopyData, error) {
+	s.wire.command = "COPY"
 	to, err := s.store.Mailbox(s.ctx, s.account.ID, dest)
 	if err != nil {
 		return nil, s.tryCreate("COPY", err)
@@ -121,6 +124,7 @@ func (s *Session) Copy(set imap.NumSet, dest string) (*imap.CopyData, error) {
 
 // Move implements imapserver.SessionMove (RFC 6851).
 func (s *Session) Move(w *imapserver.MoveWriter, set imap.NumSet, dest string) error {
+	s.wire.command = "MOVE"
 	if err := s.writable(); err != nil {
 		return err
 	}

@@ -13,6 +13,8 @@ import (
 // Fetch implements imapserver.Session (RFC 9051, 6.4.5). Messages that another session expunged meanwhile are left out,
 // and the command then ends in NO [EXPUNGEISSUED] (RFC 2180, 4.1.2).
 func (s *Session) Fetch(w *imapserver.FetchWriter, set imap.NumSet, options *imap.FetchOptions) error {
+	s.wire.command, s.wire.content = "FETCH", true
+	defer func() { s.wire.content = false }()
 	m := s.selected
 	indexes := m.view.indexes(set, m.saved)
 	seen, err := s.markSeen(indexes, options)

@@ -12,6 +12,7 @@ import (
 
 // List implements imapserver.Session (RFC 9051, 6.3.9; RFC 5258, RFC 5819, RFC 6154).
 func (s *Session) List(w *imapserver.ListWriter, ref string, patterns []string, options *imap.ListOptions) error {
+	s.wire.command = "LIST"
 	if len(patterns) == 0 { // LIST "" "" asks for the delimiter
 		return w.WriteList(&imap.ListData{Attrs: []imap.MailboxAttr{imap.MailboxAttrNoSelect}, Delim: delimiter})
 	}
@@ -100,6 +101,7 @@ func (s *Session) listData(m *store.Mailbox, all []store.Mailbox, options *imap.
 
 // Status implements imapserver.Session (RFC 9051, 6.3.11).
 func (s *Session) Status(name string, options *imap.StatusOptions) (*imap.StatusData, error) {
+	s.wire.command = "STATUS"
 	mailbox, err := s.store.Mailbox(s.ctx, s.account.ID, name)
 	if err != nil {
 		return nil, s.fail("STATUS", err)

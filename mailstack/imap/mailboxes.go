@@ -19,6 +19,7 @@ var specialUses = []imap.MailboxAttr{
 
 // Create implements imapserver.Session (RFC 9051, 6.3.4; special use: RFC 6154, 3).
 func (s *Session) Create(name string, options *imap.CreateOptions) error {
+	s.wire.command = "CREATE"
 	var use imap.MailboxAttr
 	if len(options.SpecialUse) > 0 {
 		i := slices.IndexFunc(specialUses, func(u imap.MailboxAttr) bool {
@@ -35,6 +36,7 @@ func (s *Session) Create(name string, options *imap.CreateOptions) error {
 
 // Delete implements imapserver.Session (RFC 9051, 6.3.5).
 func (s *Session) Delete(name string) error {
+	s.wire.command = "DELETE"
 	mailbox, err := s.store.Mailbox(s.ctx, s.account.ID, name)
 	if err == nil {
 		err = s.store.DeleteMailbox(s.ctx, mailbox.ID)
@@ -47,6 +49,7 @@ func (s *Session) Delete(name string) error {
 
 // Rename implements imapserver.Session (RFC 9051, 6.3.6). INBOX keeps its name.
 func (s *Session) Rename(name, to string, _ *imap.RenameOptions) error {
+	s.wire.command = "RENAME"
 	mailbox, err := s.store.Mailbox(s.ctx, s.account.ID, name)
 	if err == nil {
 		err = s.store.RenameMailbox(s.ctx, mailbox.ID, to)
@@ -56,6 +59,7 @@ func (s *Session) Rename(name, to string, _ *imap.RenameOptions) error {
 
 // Subscribe implements imapserver.Session (RFC 9051, 6.3.7).
 func (s *Session) Subscribe(name string) error {
+	s.wire.command = "SUBSCRIBE"
 	mailbox, err := s.store.Mailbox(s.ctx, s.account.ID, name)
 	if err == nil {
 		err = s.store.SetSubscribed(s.ctx, mailbox.ID, true)
@@ -65,6 +69,7 @@ func (s *Session) Subscribe(name string) error {
 
 // Unsubscribe implements imapserver.Session (RFC 9051, 6.3.8). A mailbox that is gone is not subscribed any more.
 func (s *Session) Unsubscribe(name string) error {
+	s.wire.command = "UNSUBSCRIBE"
 	mailbox, err := s.store.Mailbox(s.ctx, s.account.ID, name)
 	if errors.Is(err, store.ErrNoMailbox) {
 		return nil

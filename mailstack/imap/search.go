@@ -14,6 +14,7 @@ import (
 
 // Search implements imapserver.Session (RFC 9051, 6.4.4). Cheap criteria are tried before those that read the message.
 func (s *Session) Search(kind imapserver.NumKind, criteria *imap.SearchCriteria, options *imap.SearchOptions) (*imap.SearchData, error) {
+	s.wire.command = "SEARCH"
 	m := s.selected
 	var (
 		data    imap.SearchData

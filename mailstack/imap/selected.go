@@ -54,6 +54,7 @@ func (m *selected) uids(indexes []int) []imap.UID {
 
 // Select implements imapserver.Session (RFC 9051, 6.3.2).
 func (s *Session) Select(name string, options *imap.SelectOptions) (*imap.SelectData, error) {
+	s.wire.command = "SELECT"
 	mailbox, err := s.store.Mailbox(s.ctx, s.account.ID, name)
 	if err != nil {
 		return nil, s.fail("SELECT", err)
@@ -94,6 +95,7 @@ func (s *Session) Select(name string, options *imap.SelectOptions) (*imap.Select
 
 // Unselect implements imapserver.Session (RFC 9051, 6.4.2).
 func (s *Session) Unselect() error {
+	s.wire.command = "UNSELECT"
 	s.selected.watch.Close()
 	s.selected = nil
 	return nil

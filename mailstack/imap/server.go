@@ -16,6 +16,7 @@ import (
 
 	"gouv.tg/messagerie/mailstack/cell/streams"
 	"gouv.tg/messagerie/mailstack/store"
+	"gouv.tg/messagerie/mailstack/telemetry"
 )
 
 // Options are the limits of a Server.
@@ -31,6 +32,8 @@ type Server struct {
 	log      *slog.Logger
 	listener *streams.Listener
 	server   *imapserver.Server
+	commands *telemetry.Counter
+	pushed   atomic.Int64  // see Pushed
 	appends  chan struct{} // one place for each large APPEND held in memory at once
 
 	mu       sync.Mutex
@@ -53,6 +56,9 @@ func New(st *store.Store, o Options) *Server {
 		options:  o,
 		log:      o.Logger,
 		listener: streams.NewListener("imap"),
+		commands: telemetry.NewCounter("messagerie_cell_imap_commands_total",
+			"IMAP commands by name, UID variants with the others, and result (ok, no, bad), when answered; IDLE when it begins.",
+			"command", "result"),
 		appends:  make(chan struct{}, maxLargeAppends),
 		sessions: make(map[*Session]struct{}),
 	}
@@ -86,10 +92,19 @@ func (s *Server) Serve() error {
 }
 
 // Handle serves one session of the connection's account and returns when it is over.
-func (s *Server) Handle(c *streams.Conn) error { return s.listener.Serve(c) }
+func (s *Server) Handle(c *streams.Conn) error {
+	c.Conn = &wire{Conn: c.Conn, commands: s.commands}
+	return s.listener.Serve(c)
+}
 
 // Sessions returns the number of open sessions.
 func (s *Server) Sessions() int64 { return s.count.Load() }
+
+// Commands counts commands by name and result.
+func (s *Server) Commands() *telemetry.Counter { return s.commands }
+
+// Pushed returns how many commits were told to sessions that idle.
+func (s *Server) Pushed() int64 { return s.pushed.Load() }
 
 // Close says BYE to every session and closes it.
 func (s *Server) Close() error {
@@ -136,9 +151,13 @@ func (s *Server) newSession(c *imapserver.Conn) (imapserver.Session, *imapserver
 	if !ok {
 		return nil, nil, fmt.Errorf("cannot serve a connection of type %T", c.NetConn())
 	}
+	w, ok := pre.Conn.(*wire)
+	if !ok {
+		return nil, nil, fmt.Errorf("cannot serve a connection that did not come through Handle")
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	session := &Session{
-		server: s, conn: c, store: s.store, account: pre.Account, ctx: ctx, cancel: cancel,
+		server: s, conn: c, wire: w, store: s.store, account: pre.Account, ctx: ctx, cancel: cancel,
 		log: s.log.With("account", pre.Account.Address),
 	}
 	s.mu.Lock()

@@ -18,6 +18,7 @@ const delimiter = '/'
 type Session struct {
 	server  *Server
 	conn    *imapserver.Conn
+	wire    *wire
 	store   *store.Store
 	account store.Account
 	log     *slog.Logger
@@ -50,6 +51,7 @@ func (s *Session) AppendLimit() uint32 { return uint32(s.server.options.MaxMessa
 
 // Namespace implements imapserver.SessionNamespace (RFC 2342).
 func (s *Session) Namespace() (*imap.NamespaceData, error) {
+	s.wire.command = "NAMESPACE"
 	return &imap.NamespaceData{Personal: []imap.NamespaceDescriptor{{Prefix: "", Delim: delimiter}}}, nil
 }
 
@@ -70,6 +72,7 @@ func (s *Session) Poll(w *imapserver.UpdateWriter, allowExpunge bool) error {
 
 // Idle implements imapserver.Session (RFC 2177): changes are pushed as they are committed.
 func (s *Session) Idle(w *imapserver.UpdateWriter, stop <-chan struct{}) error {
+	s.server.commands.Inc("IDLE", resultOK) // now: half an hour may pass until it is answered
 	if s.selected == nil {
 		<-stop
 		return nil
@@ -90,6 +93,7 @@ func (s *Session) Idle(w *imapserver.UpdateWriter, stop <-chan struct{}) error {
 			if err := s.Poll(w, true); err != nil {
 				return err
 			}
+			s.server.pushed.Add(1)
 		}
 	}
 }

@@ -99,6 +99,7 @@ func (d *delivery) LMTPData(r io.Reader, status smtp.StatusCollector) error {
 	}
 	if err == nil {
 		d.server.delivered.Add(1)
+		d.server.recipients.Add(int64(len(fitting)))
 		d.server.log.Info("delivered", "from", d.from, "recipients", len(fitting), "bytes", len(raw), "envid", d.id)
 	}
 	err = wireError(d.server.log, "deliver", err)

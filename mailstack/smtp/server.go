@@ -44,9 +44,10 @@ type Relay interface {
 
 // Counts are what a Server has done since it started.
 type Counts struct {
-	Submitted int64 // messages accepted from agents
-	Delivered int64 // messages accepted over LMTP
-	Refused   int64 // recipients and messages refused for good
+	Submitted  int64 // messages accepted from agents
+	Delivered  int64 // messages accepted over LMTP
+	Recipients int64 // mailboxes here that messages were put into
+	Refused    int64 // recipients and messages refused for good
 }
 
 // Server serves submission and LMTP sessions.
@@ -59,7 +60,7 @@ type Server struct {
 	submissionStreams, lmtpStreams *streams.Listener
 	large                          chan struct{} // a place for each large message held in memory at once
 
-	submitted, delivered, refused, sessions atomic.Int64
+	submitted, delivered, recipients, refused, sessions atomic.Int64
 }
 
 // Bounds of sessions and of the memory for messages.
@@ -139,7 +140,7 @@ func (s *Server) Close() error {
 
 // Counts returns what the server has done.
 func (s *Server) Counts() Counts {
-	return Counts{Submitted: s.submitted.Load(), Delivered: s.delivered.Load(), Refused: s.refused.Load()}
+	return Counts{Submitted: s.submitted.Load(), Delivered: s.delivered.Load(), Recipients: s.recipients.Load(), Refused: s.refused.Load()}
 }
 
 // Sessions returns the number of open sessions.

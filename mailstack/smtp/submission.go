@@ -116,6 +116,7 @@ func (u *submission) Data(r io.Reader) error {
 		return wireError(u.log, "store submission", err)
 	}
 	u.server.submitted.Add(1)
+	u.server.recipients.Add(int64(len(d.Local)))
 	u.log.Info("submitted", "local", len(d.Local), "queued", len(d.Queue), "bytes", len(raw), "remote", u.stream.RemoteIP)
 	return nil
 }

@@ -49,6 +49,8 @@ type Store struct {
 	readers chan *database.Conn
 	failed  atomic.Pointer[error]
 
+	commits, operations, commitTime atomic.Int64 // see Stats
+
 	checkpointed    int64 // the writer's
 	hub             hub
 	accountsChanged notifier
@@ -256,5 +258,6 @@ func (s *Store) Stats(ctx context.Context) (Stats, error) {
 	if err != nil {
 		return Stats{}, fmt.Errorf("cannot get the store's figures: %w", err)
 	}
+	st.Commits, st.Operations, st.CommitTime = s.commits.Load(), s.operations.Load(), time.Duration(s.commitTime.Load())
 	return st, nil
 }

@@ -244,7 +244,8 @@ func TestStats(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := s.Stats(context.Background())
-	if err != nil || got.Accounts != 3 || got.Messages != 1 || got.QueueLength != 1 || got.SegmentBytes < 2000 {
+	if err != nil || got.Accounts != 3 || got.Messages != 1 || got.QueueLength != 1 || got.SegmentBytes < 2000 ||
+		got.Commits < 1 || got.Operations < got.Commits || got.CommitTime <= 0 {
 		t.Errorf("%+v, %v", got, err)
 	}
 }

@@ -155,6 +155,11 @@ type Stats struct {
 	Messages     int64
 	QueueLength  int64
 	SegmentBytes int64 // on disk, with bytes that nothing refers to any more
+
+	// Since the store was opened:
+	Commits    int64         // group commits
+	Operations int64         // in them, with those that were refused
+	CommitTime time.Duration // from the first byte written to all being durable, summed; two commits may overlap
 }
 
 // Problem is one inconsistency that Store.Check has found.

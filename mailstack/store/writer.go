@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"syscall"
+	"time"
 
 	"gouv.tg/messagerie/mailstack/store/database"
 	"gouv.tg/messagerie/mailstack/store/segment"
@@ -22,6 +23,7 @@ type batch struct {
 	promises []promise
 	end      segment.Position // of its bytes
 	synced   chan error
+	begun    time.Time
 }
 
 // write is the writer's goroutine. While one batch's rows are written and committed, the bytes of the next
@@ -82,6 +84,7 @@ func (s *Store) next(wait bool) *op {
 
 // start decides which operations are attempted, appends their bytes and starts to sync them.
 func (s *Store) start(b *batch) {
+	b.begun = time.Now()
 	s.tx.now = s.now()
 	for _, o := range b.ops {
 		if o.err = s.Err(); o.err == nil && o.decide != nil {
@@ -105,6 +108,9 @@ func (s *Store) complete(b *batch, syncErr error) {
 	}
 	err := s.commit(b)
 	if err == nil {
+		s.commits.Add(1)
+		s.operations.Add(int64(len(b.ops)))
+		s.commitTime.Add(int64(time.Since(b.begun)))
 		s.tell()
 	}
 	for _, p := range b.promises {

@@ -4,17 +4,16 @@
 package delivery
 
 import (
-	"errors"
 	"io"
 	"log/slog"
 
 	"gouv.tg/messagerie/mailstack/directory"
 	"gouv.tg/messagerie/mailstack/gateway/cells"
-	"gouv.tg/messagerie/mailstack/gateway/metrics"
 	"gouv.tg/messagerie/mailstack/gateway/route"
 	"gouv.tg/messagerie/mailstack/gateway/smtp"
 	"gouv.tg/messagerie/mailstack/gateway/upstream"
 	"gouv.tg/messagerie/mailstack/link"
+	"gouv.tg/messagerie/mailstack/telemetry"
 )
 
 // Kind says where mail comes from.
@@ -34,7 +33,8 @@ type Service struct {
 	Table        *route.Table
 	Cells        *cells.Manager
 	Log          *slog.Logger
-	Count        *metrics.Counter // label: kind and outcome
+	Messages     *telemetry.Counter // labels: kind and smtp.Result
+	Recipients   *telemetry.Counter // the same
 }
 
 // Session makes the session of one connection. ministry is whose cell it is when kind is Relay.
@@ -90,15 +90,7 @@ func (s *session) mayRelay(from smtp.Path) error {
 
 func (s *session) Rcpt(to smtp.Path) error {
 	err := s.rcpt(to)
-	outcome := "accepted"
-	var e *smtp.Error
-	if errors.As(err, &e) {
-		outcome = "temporary"
-		if e.Code >= 500 {
-			outcome = "refused"
-		}
-	}
-	s.svc.Count.Inc(string(s.kind) + "_rcpt_" + outcome)
+	s.svc.Recipients.Inc(string(s.kind), smtp.Result(err))
 	return err
 }
 
@@ -200,13 +192,7 @@ func (s *session) Data(r io.Reader) []error {
 	for i, address := range s.rcpts {
 		results[i] = byAddress[address]
 	}
-	outcome := "delivered"
-	for _, err := range results {
-		if err != nil {
-			outcome = "failed"
-		}
-	}
-	s.svc.Count.Inc(string(s.kind) + "_message_" + outcome)
+	s.svc.Messages.Inc(string(s.kind), smtp.Result(first(results)))
 	if s.kind == MX {
 		return []error{first(results)}
 	}
@@ -214,6 +200,7 @@ func (s *session) Data(r io.Reader) []error {
 }
 
 // first gives SMTP the one reply it has: the cell stores a message for all its recipients or for none, so they agree.
+// Over LMTP they may not; such a message is counted as what its first recipient in trouble got.
 func first(results []error) error {
 	for _, err := range results {
 		if err != nil {

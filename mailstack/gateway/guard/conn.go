@@ -9,12 +9,15 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"gouv.tg/messagerie/mailstack/telemetry"
 )
 
 // Conn is a connection whose every read and write has a time limit. A deadline set from outside goes before it.
 type Conn struct {
 	net.Conn
 	release func()
+	traffic *telemetry.Traffic // nil: not counted
 
 	mu          sync.Mutex
 	idle        time.Duration
@@ -49,7 +52,11 @@ func (c *Conn) Read(b []byte) (int, error) {
 	if err := c.armRead(); err != nil {
 		return 0, err
 	}
-	return c.Conn.Read(b)
+	n, err := c.Conn.Read(b)
+	if c.traffic != nil {
+		c.traffic.Read.Add(int64(n))
+	}
+	return n, err
 }
 
 func (c *Conn) armRead() error {
@@ -74,7 +81,11 @@ func (c *Conn) Write(b []byte) (int, error) {
 		c.Conn.SetWriteDeadline(time.Now().Add(min(c.idle, 5*time.Minute)))
 	}
 	c.mu.Unlock()
-	return c.Conn.Write(b)
+	n, err := c.Conn.Write(b)
+	if c.traffic != nil {
+		c.traffic.Sent.Add(int64(n))
+	}
+	return n, err
 }
 
 // SetReadDeadline goes before the idle limit until it is set to zero.

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"gouv.tg/messagerie/mailstack/telemetry"
 )
 
 // Limits bounds connections, over all listeners that share it. A zero means no limit.
@@ -82,7 +84,8 @@ type Listener struct {
 	Idle    time.Duration  // see Conn
 	First   time.Duration  // limit of the first phase: see Conn.SetUntil; 0: none
 	Handle  func(*Conn)
-	Refused func() // counts refusals
+	Refused func()             // counts refusals
+	Traffic *telemetry.Traffic // counts bytes; nil: they are not counted
 
 	mu       sync.Mutex
 	conns    map[*Conn]struct{}
@@ -124,6 +127,7 @@ func (s *Listener) Admit(c net.Conn) {
 		return
 	}
 	conn := NewConn(c, s.Idle)
+	conn.traffic = s.Traffic
 	if s.Limits != nil {
 		conn.release = func() { s.Limits.give(n) }
 	}

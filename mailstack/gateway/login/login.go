@@ -5,14 +5,15 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"strings"
 	"time"
 
 	"gouv.tg/messagerie/mailstack/directory"
 	"gouv.tg/messagerie/mailstack/gateway/cells"
 	"gouv.tg/messagerie/mailstack/gateway/guard"
-	"gouv.tg/messagerie/mailstack/gateway/metrics"
 	"gouv.tg/messagerie/mailstack/gateway/route"
 	"gouv.tg/messagerie/mailstack/link"
+	"gouv.tg/messagerie/mailstack/telemetry"
 )
 
 // Step is the unit in which the time of a refusal is rounded up: a verdict that never reached a cell takes as long as one
@@ -38,28 +39,29 @@ type Authenticator struct {
 	Cells    *cells.Manager
 	Failures *guard.Failures
 	Log      *slog.Logger
-	Count    *metrics.Counter
-	Step     time.Duration // normally the constant of that name
+	Count    *telemetry.Counter // labels: protocol and verdict
+	Step     time.Duration      // normally the constant of that name
 }
 
 // Login asks for a verdict. remote is the agent's address; req.RemoteAddr is filled in from it.
 func (a *Authenticator) Login(ctx context.Context, remote net.Addr, req link.AuthRequest) Verdict {
 	start := time.Now()
+	count := func(verdict string) { a.Count.Inc(strings.ToLower(req.Service), verdict) }
 	if a.Failures.Blocked(remote) {
-		a.Count.Inc("blocked")
+		count("blocked")
 		a.wait(ctx, start)
 		return refuse(link.CodeUnavailable, textTooMany)
 	}
 	v := a.ask(ctx, remote, req)
 	switch {
 	case v.OK:
-		a.Count.Inc("ok")
+		count("ok")
 		return v
 	case v.Code == link.CodeUnavailable:
-		a.Count.Inc("unavailable")
+		count("unavailable")
 		return v
 	}
-	a.Count.Inc("refused")
+	count("refused")
 	a.Failures.Add(remote)
 	a.Log.Info("login refused", "service", req.Service, "user", clip(req.User), "remote", remote.String(), "code", v.Code)
 	a.wait(ctx, start)

@@ -7,6 +7,7 @@ package smtp
 
 import (
 	"crypto/tls"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -20,6 +21,18 @@ type Error = gosmtp.SMTPError
 // Fail makes an Error.
 func Fail(code, class, subject, detail int, text string) *Error {
 	return &Error{Code: code, EnhancedCode: gosmtp.EnhancedCode{class, subject, detail}, Message: text}
+}
+
+// Result is what an outcome is counted as: "accepted", "temporary" (the peer may try again) or "refused".
+func Result(err error) string {
+	var e *Error
+	switch {
+	case err == nil:
+		return "accepted"
+	case errors.As(err, &e) && e.Code >= 500:
+		return "refused"
+	}
+	return "temporary"
 }
 
 // Mail holds the parameters of a MAIL command.

@@ -4,24 +4,27 @@ package submission
 
 import (
 	"context"
-	"errors"
 	"io"
 	"log/slog"
 
 	"gouv.tg/messagerie/mailstack/gateway/cells"
 	"gouv.tg/messagerie/mailstack/gateway/login"
-	"gouv.tg/messagerie/mailstack/gateway/metrics"
 	"gouv.tg/messagerie/mailstack/gateway/smtp"
 	"gouv.tg/messagerie/mailstack/gateway/upstream"
 	"gouv.tg/messagerie/mailstack/link"
+	"gouv.tg/messagerie/mailstack/telemetry"
 )
+
+// kind is what messages are counted as, from either of the two listeners.
+const kind = "submission"
 
 // Service makes sessions.
 type Service struct {
-	Login *login.Authenticator
-	Cells *cells.Manager
-	Log   *slog.Logger
-	Count *metrics.Counter // label: outcome
+	Login      *login.Authenticator
+	Cells      *cells.Manager
+	Log        *slog.Logger
+	Messages   *telemetry.Counter // labels: "submission" and smtp.Result
+	Recipients *telemetry.Counter // the same
 }
 
 // Session makes the session of one connection.
@@ -91,25 +94,13 @@ func (s *session) Mail(m smtp.Mail) error {
 
 func (s *session) Rcpt(to smtp.Path) error {
 	err := s.cell.Rcpt(to.String())
-	var e *smtp.Error
-	switch {
-	case err == nil:
-		s.svc.Count.Inc("submission_rcpt_accepted")
-	case errors.As(err, &e) && e.Code >= 500:
-		s.svc.Count.Inc("submission_rcpt_refused")
-	default:
-		s.svc.Count.Inc("submission_rcpt_temporary")
-	}
+	s.svc.Recipients.Inc(kind, smtp.Result(err))
 	return err
 }
 
 func (s *session) Data(r io.Reader) []error {
 	results := s.cell.Data("", r)
-	outcome := "submission_message_delivered"
-	if results[0] != nil {
-		outcome = "submission_message_failed"
-	}
-	s.svc.Count.Inc(outcome)
+	s.svc.Messages.Inc(kind, smtp.Result(results[0]))
 	return results
 }
 
