@@ -1,0 +1,129 @@
+package report
+
+import (
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"gouv.tg/messagerie/loadtest/content"
+	"gouv.tg/messagerie/loadtest/gate"
+	"gouv.tg/messagerie/loadtest/record"
+	"gouv.tg/messagerie/loadtest/target"
+)
+
+// Input is all that a report is made of. Only Verdict is needed: a run that never began has no snapshot.
+type Input struct {
+	Name        string
+	Verdict     gate.Verdict
+	Reasons     []string
+	StartedAt   time.Time        // used when there is no snapshot
+	Snapshot    *record.Snapshot // merged over the workers; nil: the run never began
+	Gates       []gate.Outcome
+	Content     content.Summary
+	Generator   Generator // its lag figures are filled from the snapshot
+	Target      target.Report
+	Users       int
+	Think       time.Duration // mean think time Z of a user; 0: an open model without users
+	Burn        []gate.BurnReport
+	Knee        *gate.Knee
+	Seed        uint64
+	Environment Environment
+}
+
+// Build makes the report. It keeps no reference into the snapshot but its histograms and series, which it does not change.
+func Build(in Input) *Report {
+	r := &Report{
+		Schema: Schema, Name: in.Name, Verdict: in.Verdict, Reasons: nonNil(in.Reasons),
+		StartedAt: in.StartedAt.UTC(), Seed: in.Seed, Users: in.Users, Workers: len(in.Generator.Workers),
+		Operations: map[string]Operation{}, Gates: slices.Clone(nonNil(in.Gates)),
+		Generator: in.Generator, Content: in.Content, Target: in.Target,
+		Burn: in.Burn, Knee: in.Knee, Environment: in.Environment,
+	}
+	r.Generator.Workers = nonNil(r.Generator.Workers)
+	r.Content.Samples = nonNil(r.Content.Samples)
+	if r.Content.Kinds == nil {
+		r.Content.Kinds = map[string]int64{}
+	}
+	if r.Environment.Target == nil {
+		r.Environment.Target = map[string]string{}
+	}
+	for i := range r.Gates {
+		r.Gates[i].Value = finite(r.Gates[i].Value)
+	}
+	if s := in.Snapshot; s != nil {
+		r.measure(s)
+		r.Interactive = interactive(in.Users, in.Think, r)
+	} else if len(r.Reasons) == 0 {
+		r.Reasons = []string{"the run never began: nothing was measured"}
+	}
+	return r
+}
+
+// measure fills what comes from the snapshot.
+func (r *Report) measure(s *record.Snapshot) {
+	r.StartedAt, r.Seconds, r.WarmUpSeconds = s.Start.UTC(), s.Seconds, s.WarmUpSeconds
+	r.Series = s.Series
+	window := s.Seconds - s.WarmUpSeconds
+	for _, name := range slices.Sorted(maps.Keys(s.Operations)) {
+		r.Operations[name] = measured(s.Operations[name], window)
+	}
+	if lag := s.Lag; lag != nil {
+		r.Generator.Lag = lag
+		r.Generator.LagP50, r.Generator.LagP99, r.Generator.LagMax = lag.Quantile(.5).Seconds(), lag.Quantile(.99).Seconds(), lag.Max().Seconds()
+	}
+}
+
+func measured(o *record.OperationSnapshot, window float64) Operation {
+	out := Operation{
+		Count: o.Count, Errors: o.Errors, Skipped: o.Skipped, WarmUp: o.WarmUp, WarmUpErrors: o.WarmUpErrors,
+		Sent: o.Sent, Received: o.Received, Classes: o.Classes, Histogram: o.Histogram, Failures: o.Failures,
+	}
+	if window > 0 {
+		out.Rate = float64(o.Count) / window
+	}
+	if h := o.Histogram; h != nil && h.Count() > 0 {
+		out.Mean, out.Max = h.Mean().Seconds(), h.Max().Seconds()
+		out.P50, out.P95 = h.Quantile(.5).Seconds(), h.Quantile(.95).Seconds()
+		out.P99, out.P999 = h.Quantile(.99).Seconds(), h.Quantile(.999).Seconds()
+	}
+	return out
+}
+
+// interactive applies the law to all operations together; nil when there are no users who think.
+func interactive(users int, think time.Duration, r *Report) *Interactive {
+	if users <= 0 || think <= 0 {
+		return nil
+	}
+	law := &Interactive{Users: users, Think: think.Seconds()}
+	var count, seconds float64
+	for _, o := range r.Operations {
+		count += float64(o.Count)
+		seconds += float64(o.Count) * o.Mean
+		law.Measured += o.Rate
+	}
+	if count > 0 {
+		law.Response = seconds / count
+	}
+	law.Bound = float64(users) / (law.Think + law.Response)
+	law.Share = law.Measured / law.Bound
+	return law
+}
+
+// finite makes a value fit for JSON, which knows neither NaN nor infinity.
+func finite(v float64) float64 {
+	switch {
+	case math.IsNaN(v):
+		return 0
+	case math.IsInf(v, 0):
+		return math.Copysign(math.MaxFloat64, v)
+	}
+	return v
+}
+
+func nonNil[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}
