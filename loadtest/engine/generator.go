@@ -1,0 +1,104 @@
+package engine
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"gouv.tg/messagerie/loadtest/record"
+	"gouv.tg/messagerie/loadtest/scenario"
+)
+
+// Generator is what the load cost to make, and whether it was made in time. Times in seconds.
+type Generator struct {
+	LagP50        float64 `json:"lagP50"`
+	LagP99        float64 `json:"lagP99"`
+	LagMax        float64 `json:"lagMax"`
+	CPUSeconds    float64 `json:"cpuSeconds"`
+	ResidentBytes int64   `json:"residentBytes"` // at most
+	MaxInFlight   int64   `json:"maxInFlight"`
+	MaxSessions   int64   `json:"maxSessions"`
+}
+
+// judge reports why a result does not count: a generator that lags measures itself.
+func judge(result *Result, s *scenario.Scenario) []string {
+	var reasons []string
+	if limit := s.LagLimit().Seconds(); result.Generator.LagP99 > limit {
+		reasons = append(reasons, fmt.Sprintf("generator lag: found %.3f s at the 99th percentile; accepted is at most %.3f s", result.Generator.LagP99, limit))
+	}
+	count := int64(0)
+	for _, o := range result.Snapshot.Operations {
+		count += o.Count + o.Errors
+	}
+	if count == 0 && !result.Aborted {
+		reasons = append(reasons, "operations: found none after the warm-up; accepted is at least one")
+	}
+	return reasons
+}
+
+// usage follows the resources of this process.
+type usage struct {
+	cpu  time.Duration
+	done chan struct{}
+	over sync.Once
+
+	mu       sync.Mutex
+	resident int64
+}
+
+func startUsage() *usage {
+	u := &usage{cpu: cpuTime(), done: make(chan struct{}), resident: residentBytes()}
+	go func() {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				u.mu.Lock()
+				u.resident = max(u.resident, residentBytes())
+				u.mu.Unlock()
+			case <-u.done:
+				return
+			}
+		}
+	}()
+	return u
+}
+
+func (u *usage) stop() { u.over.Do(func() { close(u.done) }) }
+
+func (u *usage) generator(snapshot *record.Snapshot, flight, sessions int64) Generator {
+	u.stop()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	g := Generator{CPUSeconds: (cpuTime() - u.cpu).Seconds(), ResidentBytes: u.resident, MaxInFlight: flight, MaxSessions: sessions}
+	if snapshot.Lag != nil && snapshot.Lag.Count() > 0 {
+		g.LagP50, g.LagP99 = snapshot.Lag.Quantile(0.5).Seconds(), snapshot.Lag.Quantile(0.99).Seconds()
+		g.LagMax = snapshot.Lag.Max().Seconds()
+	}
+	return g
+}
+
+func cpuTime() time.Duration {
+	var r syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
+		return 0
+	}
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+}
+
+// residentBytes is the resident set size, 0 where /proc does not tell.
+func residentBytes() int64 {
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0
+	}
+	var total, resident int64
+	if _, err := fmt.Fscan(bytes.NewReader(text), &total, &resident); err != nil {
+		return 0
+	}
+	return resident * int64(os.Getpagesize())
+}

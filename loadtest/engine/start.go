@@ -1,0 +1,185 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"sync"
+	"time"
+
+	"gouv.tg/messagerie/loadtest/content"
+	"gouv.tg/messagerie/loadtest/record"
+	"gouv.tg/messagerie/loadtest/scenario"
+	"gouv.tg/messagerie/loadtest/users"
+	"gouv.tg/messagerie/loadtest/wire"
+)
+
+// Bounds of a run's end.
+const (
+	maxDrain  = 30 * time.Second // for what was begun in time
+	abandon   = 5 * time.Second  // after everything was told to stop
+	pollers   = 4
+	connectAt = 64 // sessions being opened at once
+)
+
+// Start begins at the given time and returns when all is done. When ctx ends the run stops early; its result is still
+// complete, and says so. A Run starts once.
+func (r *Run) Start(ctx context.Context, at time.Time) (*Result, error) {
+	poller, err := wire.NewPoller(pollers)
+	if err != nil {
+		return nil, fmt.Errorf("cannot watch sessions: %w", err)
+	}
+	defer poller.Close()
+	s := r.scenario
+	load, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	recorder := record.New(record.Options{Start: at, WarmUp: s.WarmUp(), End: at.Add(s.Total())})
+	env := &users.Environment{
+		Scenario: s, Recorder: recorder, Poller: poller, Population: r.population, Load: load,
+		Flight:  users.NewFlight(recorder, s.MaxInFlight),
+		Content: content.NewRun(r.in.RunID, r.in.Worker, s.Seed, contentOptions(s)),
+	}
+	desktops := users.NewDesktops(env)
+	r.mu.Lock()
+	r.start, r.recorder, r.flight, r.desktops, r.phase = at, recorder, env.Flight, desktops, Waiting
+	r.mu.Unlock()
+
+	usage := startUsage()
+	defer usage.stop()
+	activities, err := r.drive(ctx, load, env, desktops, at)
+	reasons := r.shortfall(desktops, ctx.Err() != nil)
+	if err != nil {
+		reasons = append(reasons, err.Error())
+	}
+
+	// What was begun may end.
+	r.enter(Draining)
+	drain := min(s.Timeout(), maxDrain)
+	if ctx.Err() != nil {
+		drain = time.Second
+	}
+	if !waitFor(env.Flight, drain) {
+		stop()
+		if !waitFor(env.Flight, abandon) {
+			reasons = append(reasons, fmt.Sprintf("%d operations hung and did not end when told to", env.Flight.Now()))
+		}
+	}
+	if ctx.Err() == nil && s.Settle() > 0 {
+		r.enter(Settling)
+		settle, cancel := context.WithTimeout(ctx, s.Settle())
+		desktops.Settle(settle)
+		cancel()
+	}
+	leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), abandon)
+	for _, a := range activities {
+		a.Close(leave)
+	}
+	desktops.Close(leave)
+	cancel()
+	stop()
+	r.enter(Done)
+	result := &Result{Snapshot: recorder.Snapshot(), Content: env.Content.Summary(), Aborted: ctx.Err() != nil}
+	result.Generator = usage.generator(result.Snapshot, env.Flight.Peak(), desktops.Peak())
+	result.Reasons = append(reasons, judge(result, s)...)
+	return result, nil
+}
+
+func waitFor(f *users.Flight, limit time.Duration) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	return f.Wait(ctx) == nil
+}
+
+// drive opens the sessions and runs the streams until the load's time is over or ctx ends.
+func (r *Run) drive(ctx, load context.Context, env *users.Environment, desktops *users.Desktops, at time.Time) ([]users.Activity, error) {
+	s := r.scenario
+	ctx, cancel := context.WithDeadline(ctx, at.Add(s.Total()))
+	defer cancel()
+	if !sleepUntil(ctx, at) {
+		return nil, nil
+	}
+	var group sync.WaitGroup
+	defer group.Wait()
+	group.Go(func() { r.phases(ctx, at) })
+	group.Go(func() { r.connect(ctx, load, desktops, at) })
+	group.Go(func() { r.heartbeat(ctx, at) })
+	var activities []users.Activity
+	for i := range s.Streams {
+		t := &s.Streams[i]
+		a := users.New(env, t, desktops)
+		activities = append(activities, a)
+		if a.Users() == 0 {
+			continue
+		}
+		if t.Model == scenario.Closed {
+			r.closed(ctx, load, env, t, a, at)
+			continue
+		}
+		arrivals, err := r.arrivals(t)
+		if err != nil {
+			cancel()
+			return activities, err
+		}
+		group.Go(func() { r.open(ctx, load, env, t, a, arrivals, at) })
+	}
+	return activities, nil
+}
+
+// phases tells where the run is.
+func (r *Run) phases(ctx context.Context, at time.Time) {
+	for _, step := range []struct {
+		phase Phase
+		after time.Duration
+	}{{Connecting, 0}, {WarmUp, r.scenario.Begin()}, {Measuring, r.scenario.WarmUp()}} {
+		if !sleepUntil(ctx, at.Add(step.after)) {
+			return
+		}
+		r.enter(step.phase)
+	}
+}
+
+// connect opens the long sessions, evenly over the time for it, and no more at once than a login costs a server.
+func (r *Run) connect(ctx, load context.Context, desktops *users.Desktops, at time.Time) {
+	n := desktops.Len()
+	places := make(chan struct{}, connectAt)
+	for i := range n {
+		intended := at.Add(r.scenario.Begin() * time.Duration(i) / time.Duration(n))
+		if !sleepUntil(ctx, intended) {
+			return
+		}
+		select {
+		case places <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		go func() {
+			defer func() { <-places }()
+			desktops.Connect(load, i, intended)
+		}()
+	}
+}
+
+// shortfall reports sessions that were to be open and are not: then the load was not what was asked for.
+func (r *Run) shortfall(desktops *users.Desktops, aborted bool) []string {
+	if wanted, open := desktops.Len(), desktops.Open(); !aborted && float64(open) < 0.99*float64(wanted) {
+		return []string{fmt.Sprintf("sessions: found %d of %d open at the end; accepted are 99 %%", open, wanted)}
+	}
+	return nil
+}
+
+func contentOptions(s *scenario.Scenario) content.Options {
+	o := content.Options{
+		ReplyShare: s.Messages.ReplyShare, AttachmentShare: s.Messages.AttachmentShare, Witnesses: s.Checks.Witnesses,
+	}
+	if s.Messages.Sizes == scenario.Office {
+		o.Sizes, o.MeanBytes, o.MaxBytes = content.Office, int(s.Messages.MeanKilobytes*1024), int(s.Messages.MaxKilobytes*1024)
+	}
+	return o
+}
+
+// streamSeed gives each stream of each worker numbers of its own.
+func streamSeed(seed uint64, name string, worker int) uint64 {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%d/%s/%d", seed, name, worker)
+	return h.Sum64()
+}

@@ -1,0 +1,47 @@
+package users
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"syscall"
+
+	"gouv.tg/messagerie/loadtest/protocol/imap"
+	"gouv.tg/messagerie/loadtest/protocol/smtp"
+	"gouv.tg/messagerie/loadtest/wire"
+)
+
+// classify names the kind of an error in a word or two, to count by.
+func classify(err error) string {
+	var classed interface{ Class() string }
+	var operation *net.OpError
+	switch {
+	case errors.As(err, &classed):
+		return classed.Class()
+	case errors.Is(err, context.DeadlineExceeded), wire.Timeout(err):
+		return "timeout"
+	case errors.Is(err, context.Canceled):
+		return "unfinished" // when the test ended
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "connection refused"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE),
+		errors.Is(err, net.ErrClosed):
+		return "connection closed"
+	case errors.As(err, &operation):
+		return "connection: " + operation.Op
+	}
+	return "protocol"
+}
+
+// isRefusal tells an answer from a broken connection, after which a message may have been taken or not.
+func isRefusal(err error) bool {
+	var refusal *smtp.Error
+	return errors.As(err, &refusal)
+}
+
+// broken tells a connection that is of no use any more from a command that was refused.
+func broken(err error) bool {
+	var refusal *imap.Error
+	return err != nil && (!errors.As(err, &refusal) || refusal.Status == "BYE")
+}

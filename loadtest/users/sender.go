@@ -1,0 +1,202 @@
+package users
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"gouv.tg/messagerie/loadtest/content"
+	"gouv.tg/messagerie/loadtest/protocol/smtp"
+	"gouv.tg/messagerie/loadtest/record"
+	"gouv.tg/messagerie/loadtest/scenario"
+)
+
+type senderKind int
+
+const (
+	senderMX senderKind = iota
+	senderLMTP
+	senderSubmission
+)
+
+// correspondent is who writes from outside: a name that can never exist (RFC 6761, 6.4).
+const correspondent = "correspondant@etranger.invalid"
+
+// sender hands messages in: from outside to the MX port, by LMTP, or as an agent by submission.
+type sender struct {
+	env                  *Environment
+	kind                 senderKind
+	reuse                int // messages a connection
+	connect, login, send *record.Operation
+
+	mu   sync.Mutex
+	kept map[int][]*keptConnection // by user; by 0 where there is no login
+}
+
+type keptConnection struct {
+	client *smtp.Client
+	sent   int
+}
+
+func newSender(env *Environment, stream *scenario.Stream, kind senderKind) *sender {
+	names := map[senderKind][2]string{
+		senderMX: {"smtp.connect", "smtp.mx"}, senderLMTP: {"lmtp.connect", "lmtp.deliver"},
+		senderSubmission: {"submission.connect", "smtp.submit"},
+	}[kind]
+	s := &sender{env: env, kind: kind, reuse: stream.MessagesPerConnection, kept: map[int][]*keptConnection{}}
+	s.connect, s.send = env.Recorder.Operation(names[0]), env.Recorder.Operation(names[1])
+	if kind == senderSubmission {
+		s.login = env.Recorder.Operation("smtp.login")
+	}
+	return s
+}
+
+func (s *sender) Users() int { return s.env.Population.Len() }
+
+// Perform sends one message. Its latency holds everything from the moment the agent wanted to send: connecting and
+// logging in too.
+func (s *sender) Perform(ctx context.Context, user int, intended time.Time, rng *rand.Rand) {
+	ctx, cancel := s.env.operation(ctx)
+	defer cancel()
+	c, err := s.take(ctx, user, intended)
+	if err != nil {
+		s.send.Failed(intended, time.Now(), classify(err))
+		return
+	}
+	from := correspondent
+	if s.kind == senderSubmission {
+		from = s.env.Population.Address(user)
+	}
+	m := s.env.compose(rng, from)
+	s.env.Content.Submitted(m, intended)
+	before := c.client.Conn().Sent()
+	receipt, err := c.client.Send(ctx, m.From, m.To, m.Raw)
+	now := time.Now()
+	s.send.Bytes(int(c.client.Conn().Sent()-before), 0)
+	if s.settle(m, receipt, err, intended, now) {
+		c.sent++
+		s.put(ctx, user, c)
+		return
+	}
+	c.client.Close()
+}
+
+// settle records how the transaction ended and reports whether the connection is good for another one.
+func (s *sender) settle(m *content.Message, receipt smtp.Receipt, err error, intended, now time.Time) bool {
+	if err != nil {
+		refused := isRefusal(err)
+		for _, to := range m.To {
+			if refused {
+				s.env.Content.Refused(m, to)
+			} else {
+				s.env.Content.Unknown(m, to)
+			}
+		}
+		s.send.Failed(intended, now, classify(err))
+		return false
+	}
+	var first error
+	for _, to := range m.To {
+		if refusal := receipt.Refused[to]; refusal != nil {
+			s.env.Content.Refused(m, to)
+			first = refusal
+			continue
+		}
+		s.env.Content.Acknowledged(m, to, now)
+	}
+	if first != nil {
+		s.send.Failed(intended, now, classify(first))
+	} else {
+		s.send.Done(intended, now)
+	}
+	return true
+}
+
+// take returns a kept connection of the user, or a new one.
+func (s *sender) take(ctx context.Context, user int, intended time.Time) (*keptConnection, error) {
+	key := s.key(user)
+	s.mu.Lock()
+	if list := s.kept[key]; len(list) > 0 {
+		c := list[len(list)-1]
+		s.kept[key] = list[:len(list)-1]
+		s.mu.Unlock()
+		return c, nil
+	}
+	s.mu.Unlock()
+
+	p, options := s.env.Population, smtp.Options{LMTP: s.kind == senderLMTP}
+	var endpoint string
+	switch s.kind {
+	case senderMX:
+		endpoint, _ = p.endpoint(user, "smtp")
+	case senderLMTP:
+		endpoint, _ = p.endpoint(user, "lmtp")
+	case senderSubmission:
+		endpoint, options.Security = p.submissionEndpoint(user)
+	}
+	client, err := smtp.Dial(ctx, p.dialerOf(user), endpoint, options)
+	now := time.Now()
+	if err != nil {
+		s.connect.Failed(intended, now, classify(err))
+		return nil, err
+	}
+	s.connect.Done(intended, now)
+	if s.kind == senderSubmission {
+		account := p.members[user].account
+		err = client.Auth(ctx, account.Address, account.Password)
+		if err != nil {
+			s.login.Failed(now, time.Now(), classify(err))
+			client.Close()
+			return nil, err
+		}
+		s.login.Done(now, time.Now())
+	}
+	return &keptConnection{client: client}, nil
+}
+
+// put keeps the connection for the next message, or leaves politely.
+func (s *sender) put(ctx context.Context, user int, c *keptConnection) {
+	if c.sent >= s.reuse {
+		_ = c.client.Quit(ctx)
+		return
+	}
+	key := s.key(user)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kept[key] = append(s.kept[key], c)
+}
+
+func (s *sender) key(user int) int {
+	if s.kind == senderSubmission {
+		return user
+	}
+	return 0
+}
+
+func (s *sender) Close(ctx context.Context) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, list := range s.kept {
+		for _, c := range list {
+			_ = c.client.Quit(ctx)
+		}
+	}
+	clear(s.kept)
+}
+
+// compose writes a message to random agents of this worker; how many is geometric with the mean asked for.
+func (e *Environment) compose(rng *rand.Rand, from string) *content.Message {
+	mean, most := e.Scenario.Messages.Recipients, min(e.Population.Len(), 50)
+	var to []string
+	for {
+		address := e.Population.Address(rng.IntN(e.Population.Len()))
+		if !slices.Contains(to, address) {
+			to = append(to, address)
+		}
+		if len(to) >= most || rng.Float64() < 1/mean {
+			return e.Content.Compose(rng, from, to, time.Now())
+		}
+	}
+}
