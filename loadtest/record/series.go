@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -38,6 +39,13 @@ type Cell struct {
 	Latency *Sparse `json:"latency,omitempty"`
 }
 
+func (c Cell) clone() Cell {
+	if c.Latency != nil {
+		c.Latency = &Sparse{words: slices.Clone(c.Latency.words)}
+	}
+	return c
+}
+
 func (c *Cell) merge(from *Cell) {
 	c.Count += from.Count
 	c.Errors += from.Errors
@@ -48,6 +56,41 @@ func (c *Cell) merge(from *Cell) {
 		}
 		c.Latency.Merge(from.Latency)
 	}
+}
+
+// newSeries joins lanes at the coarsest of their widths. It covers the seconds
+// of the run and whatever completed later. It takes the lanes over.
+func newSeries(seconds float64, points lane[point], operations map[string]lane[Cell]) *Series {
+	shift := max(shiftFor(seconds), points.shift)
+	for _, l := range operations {
+		shift = max(shift, l.shift)
+	}
+	points.widen(shift, foldPoint)
+	n := max(int(intervals(seconds, shift)), len(points.items))
+	for name, l := range operations {
+		l.widen(shift, foldCell)
+		operations[name] = l
+		n = max(n, len(l.items))
+	}
+	width := float64(uint64(1) << shift)
+	s := &Series{WidthSeconds: width, Intervals: make([]Interval, n)}
+	for i := range s.Intervals {
+		in := &s.Intervals[i]
+		in.Seconds = float64(i) * width
+		if i < len(points.items) {
+			p := points.items[i]
+			in.InFlight, in.Sessions, in.Lag = p.inFlight, p.sessions, p.lag
+		}
+		for name, l := range operations {
+			if i < len(l.items) && l.items[i] != (Cell{}) {
+				if in.Operations == nil {
+					in.Operations = make(map[string]*Cell, len(operations))
+				}
+				in.Operations[name] = &l.items[i]
+			}
+		}
+	}
+	return s
 }
 
 // intervalJSON is Interval with its lag in seconds, like all times in reports.

@@ -1,6 +1,10 @@
 package record
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 // Snapshot is what one recorder, or several merged ones, have counted. It
 // round-trips through JSON; histograms are HdrHistogram V2 in base64.
@@ -56,4 +60,39 @@ func (o *OperationSnapshot) addCounts(from *OperationSnapshot) {
 	for class, n := range from.Classes {
 		o.Classes[class] += n
 	}
+}
+
+// Snapshot copies everything counted so far.
+func (r *Recorder) Snapshot() *Snapshot {
+	now := r.o.Now()
+	if !r.o.End.IsZero() && now.After(r.o.End) {
+		now = r.o.End
+	}
+	s := &Snapshot{
+		Start:         r.o.Start.Round(0).UTC(), // without the monotonic clock, which JSON does not carry
+		WarmUpSeconds: r.o.WarmUp.Seconds(),
+		Seconds:       max(0, now.Sub(r.o.Start).Seconds()),
+		Operations:    map[string]*OperationSnapshot{},
+	}
+	r.mu.Lock()
+	operations := maps.Clone(r.operations)
+	r.mu.Unlock()
+	lanes := make(map[string]lane[Cell], len(operations))
+	for name, op := range operations {
+		s.Operations[name], lanes[name] = op.snapshot()
+	}
+	points := r.gaugesUntil(now, s)
+	s.Series = newSeries(s.Seconds, points, lanes)
+	return s
+}
+
+// gaugesUntil copies the gauges, which hold their last values until now.
+func (r *Recorder) gaugesUntil(now time.Time, s *Snapshot) lane[point] {
+	r.gauges.Lock()
+	defer r.gauges.Unlock()
+	s.Lag = r.lag.Clone()
+	if r.now != (point{}) {
+		r.point(now.Add(-1)) // the interval that now begins is not reached yet
+	}
+	return lane[point]{shift: r.points.shift, items: slices.Clone(r.points.items)}
 }

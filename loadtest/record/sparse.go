@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/bits"
-	"sort"
 	"time"
 )
 
@@ -12,7 +11,10 @@ import (
 const sparseBuckets = 418
 
 // countBits is the room for a count beside its bucket's number in one word.
-const countBits = 48
+const (
+	countBits = 48
+	maxCount  = 1<<countBits - 1 // a count stays there; no test comes near
+)
 
 // Sparse is a coarse histogram for one interval of a series: log-linear, 16
 // sub-buckets an octave (6.25 % wide), in microseconds, only those in use:
@@ -56,7 +58,8 @@ func (s *Sparse) add(index int, n int64) {
 		}
 	}
 	if lo < len(s.words) && s.words[lo]>>countBits == uint64(index) {
-		s.words[lo] += uint64(n)
+		_, have := split(s.words[lo])
+		s.words[lo] = key | uint64(min(have+n, maxCount))
 		return
 	}
 	s.words = append(s.words, 0)
@@ -65,7 +68,7 @@ func (s *Sparse) add(index int, n int64) {
 }
 
 func split(word uint64) (index int, count int64) {
-	return int(word >> countBits), int64(word & (1<<countBits - 1))
+	return int(word >> countBits), int64(word & maxCount)
 }
 
 // Merge adds every bucket of from.
@@ -148,13 +151,13 @@ func (s *Sparse) UnmarshalJSON(data []byte) error {
 	words := make([]uint64, 0, len(flat)/2)
 	for i := 0; i < len(flat); i += 2 {
 		index, count := flat[i], flat[i+1]
-		if index < 0 || index >= sparseBuckets || count < 1 || count >= 1<<countBits {
+		if index < 0 || index >= sparseBuckets || count < 1 || count > maxCount {
 			return fmt.Errorf("latency: found bucket %d with count %d; accepted are buckets 0 to %d with counts from 1", index, count, sparseBuckets-1)
 		}
+		if i > 0 && index <= flat[i-2] {
+			return fmt.Errorf("latency: found bucket %d after %d; accepted are ascending buckets", index, flat[i-2])
+		}
 		words = append(words, uint64(index)<<countBits|uint64(count))
-	}
-	if !sort.SliceIsSorted(words, func(i, j int) bool { return words[i]>>countBits <= words[j]>>countBits }) {
-		return fmt.Errorf("latency: buckets are not in ascending order")
 	}
 	s.words = words
 	return nil
