@@ -205,33 +205,64 @@ func (c *Conn) Flush() error {
 	if c.pending == 0 {
 		return nil
 	}
-	return c.send(nil)
+	return c.send()
 }
 
-// send writes what is pending, then p.
-func (c *Conn) send(p []byte) error {
-	if c.out == nil {
-		return c.sendParts(p)
+// Send is Flush followed by the parts, without copying them where the connection is plain: one system call. Under TLS
+// they share records.
+func (c *Conn) Send(parts ...[]byte) error {
+	for _, p := range parts {
+		c.log.sent(p)
 	}
-	err := c.sendParts(c.out[:c.pending], p)
+	return c.send(parts...)
+}
+
+// send writes what is pending, then the parts.
+func (c *Conn) send(parts ...[]byte) error {
+	if c.pending > 0 {
+		parts = append([][]byte{c.out[:c.pending]}, parts...)
+	}
+	var err error
+	if c.tls == nil {
+		err = c.transport.writeParts(parts)
+	} else {
+		err = c.seal(parts)
+	}
 	c.pending = 0
-	writeBuffers.Put(c.out)
-	c.out = nil
+	if c.out != nil {
+		writeBuffers.Put(c.out)
+		c.out = nil
+	}
 	return err
 }
 
-func (c *Conn) sendParts(parts ...[]byte) error {
-	if c.tls == nil {
-		return c.transport.writeParts(parts)
+// seal gathers the parts into records of the greatest size: each is one encryption and one system call.
+func (c *Conn) seal(parts [][]byte) error {
+	if len(parts) == 1 {
+		_, err := c.tls.Write(parts[0])
+		return err
 	}
+	record := readBuffers.Get().(*[ReadBuffer]byte)
+	defer readBuffers.Put(record)
+	n := 0
 	for _, p := range parts {
-		if len(p) > 0 {
-			if _, err := c.tls.Write(p); err != nil {
+		for len(p) > 0 {
+			taken := copy(record[n:], p)
+			n, p = n+taken, p[taken:]
+			if n < len(record) {
+				continue
+			}
+			if _, err := c.tls.Write(record[:n]); err != nil {
 				return err
 			}
+			n = 0
 		}
 	}
-	return nil
+	if n == 0 {
+		return nil
+	}
+	_, err := c.tls.Write(record[:n])
+	return err
 }
 
 // StartTLS makes the handshake on an open connection, after the peer agreed to it.
@@ -263,8 +294,8 @@ func (c *Conn) handshake(ctx context.Context) error {
 // SetDeadline bounds all later reads and writes, and those under way; zero: no bound.
 func (c *Conn) SetDeadline(t time.Time) error { return c.transport.SetDeadline(t) }
 
-// Within bounds reads and writes by the context until the returned function is called. After the context ended,
-// the connection is of no use.
+// Within bounds reads and writes by the context until the returned function is called; it must be. What the end of the
+// context cuts short fails with a timeout (see Timeout), and the connection is then of no use.
 func (c *Conn) Within(ctx context.Context) (done func()) {
 	deadline, bounded := ctx.Deadline()
 	if bounded || c.transport.bounded {
@@ -274,8 +305,17 @@ func (c *Conn) Within(ctx context.Context) (done func()) {
 	if ctx.Done() == nil {
 		return func() {}
 	}
-	stop := context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })
-	return func() { stop() }
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		c.SetDeadline(time.Unix(1, 0))
+		close(ended)
+	})
+	return func() {
+		if !stop() {
+			<-ended
+			c.SetDeadline(time.Time{})
+		}
+	}
 }
 
 // TLS reports whether the connection is encrypted.

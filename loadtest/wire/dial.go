@@ -7,8 +7,12 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Dialer opens connections. It may be shared and copied; its fields must not change while it is in use.
@@ -50,6 +54,7 @@ func (d *Dialer) dial(ctx context.Context, address string, implicitTLS bool) (*C
 	dialer := net.Dialer{KeepAlive: -1} // parked sessions send nothing of their own accord
 	if d.Local.IsValid() {
 		dialer.LocalAddr = &net.TCPAddr{IP: d.Local.AsSlice(), Zone: d.Local.Zone()}
+		dialer.Control = portOnConnect
 	}
 	raw, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
@@ -71,6 +76,16 @@ func (d *Dialer) dial(ctx context.Context, address string, implicitTLS bool) (*C
 		}
 	}
 	return c, nil
+}
+
+// portOnConnect leaves the choice of the source port to connect, which allows one port for each destination, where
+// bind would allow one in all: some 28,000 sessions for a source address.
+func portOnConnect(network, address string, raw syscall.RawConn) error {
+	var err error
+	controlled := raw.Control(func(fd uintptr) {
+		err = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
+	})
+	return errors.Join(controlled, os.NewSyscallError("setsockopt", err))
 }
 
 // apart runs f on a goroutine of its own and waits for it.

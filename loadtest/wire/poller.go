@@ -26,6 +26,7 @@ type Poller struct {
 	parked  map[int32]*Conn // by descriptor
 	ready   []ticket        // first in, first out; at most one valid for each parked connection
 	running int             // goroutines that call onReady
+	turns   int32           // Park calls, wrapping
 	closed  bool
 	done    chan struct{} // the goroutine that waits has ended
 }
@@ -35,7 +36,7 @@ type parking struct {
 	poller     atomic.Pointer[Poller]
 	registered bool
 	parked     bool
-	turn       int32 // counts Park calls, so that late events are told apart
+	turn       int32 // the Poller's turns when it was parked: late events, even of another connection that had this descriptor, are told apart
 	onReady    func()
 }
 
@@ -78,8 +79,10 @@ func (p *Poller) Park(c *Conn, onReady func()) error {
 	if err := c.Flush(); err != nil {
 		return err
 	}
-	if err := c.SetDeadline(time.Time{}); err != nil {
-		return err
+	if c.transport.deadline.Load() != 0 {
+		if err := c.SetDeadline(time.Time{}); err != nil {
+			return err
+		}
 	}
 	now := c.drain()
 	c.release()
@@ -94,8 +97,8 @@ func (p *Poller) Park(c *Conn, onReady func()) error {
 		return errors.New("wire: the connection belongs to another poller")
 	}
 	k.poller.Store(p)
-	k.turn++
-	k.parked, k.onReady = true, onReady
+	p.turns++
+	k.turn, k.parked, k.onReady = p.turns, true, onReady
 	p.parked[c.transport.fd] = c
 	if now {
 		p.enqueue(ticket{c, k.turn})
@@ -183,16 +186,20 @@ func (p *Poller) wait() {
 	defer close(p.done)
 	events := make([]unix.EpollEvent, 128)
 	for {
-		n := 0
+		found := 0
 		err := p.control.Read(func(fd uintptr) bool {
-			n, _ = unix.EpollWait(int(fd), events, 0)
-			return n > 0
+			for {
+				if n, err := unix.EpollWait(int(fd), events, 0); err != unix.EINTR {
+					found = n
+					return n > 0
+				}
+			}
 		})
 		if err != nil {
 			return
 		}
 		p.mu.Lock()
-		for _, event := range events[:n] {
+		for _, event := range events[:found] {
 			c := p.parked[event.Fd]
 			if c == nil || c.parking.turn != event.Pad {
 				continue
@@ -263,5 +270,9 @@ func (c *Conn) drain() bool {
 	c.transport.draining = true
 	err := c.fill()
 	c.transport.draining = false
-	return !errors.Is(err, errWouldBlock)
+	if !errors.Is(err, errWouldBlock) {
+		return true
+	}
+	trim(c.tls)
+	return false
 }
