@@ -25,11 +25,11 @@ import (
 // Engine is what a worker drives.
 type Engine interface {
 	// Prepare makes a run ready without any load.
-	Prepare(ctx context.Context, in Input, log *slog.Logger) (Run, error)
+	Prepare(ctx context.Context, in Input, log *slog.Logger) (Share, error)
 }
 
-// Run is one worker's share of a test.
-type Run interface {
+// Share is one worker's share of a test, prepared.
+type Share interface {
 	// Start begins at the time given and returns at the end. When ctx is cancelled it ends early, with a result.
 	Start(ctx context.Context, at time.Time) (*Result, error)
 	// Progress may be asked for at any time.

@@ -1,36 +1,31 @@
 package distribution
 
 import (
-	"gouv.tg/messagerie/loadtest/content"
-	"gouv.tg/messagerie/loadtest/record"
-	"gouv.tg/messagerie/loadtest/scenario"
+	"context"
+	"log/slog"
+
+	"gouv.tg/messagerie/loadtest/engine"
 )
 
-type Input struct {
-	Scenario scenario.Scenario  `json:"scenario"`
-	Accounts []scenario.Account `json:"accounts"`
-	Worker   int                `json:"worker"`
-	Workers  int                `json:"workers"`
-	CA       []byte             `json:"ca,omitempty"`
-	Insecure bool               `json:"insecure,omitempty"`
-	RunID    string             `json:"runID"`
-}
+// What workers take and give is the engine's.
+type (
+	// Input is what one worker needs to know. It holds passwords.
+	Input = engine.Input
+	// Result is what one worker measured.
+	Result = engine.Result
+	// Progress is how far a run is.
+	Progress = engine.Progress
+)
 
-type Progress struct {
-	Phase    string           `json:"phase"`
-	Elapsed  float64          `json:"elapsed"`
-	Total    float64          `json:"total"`
-	Snapshot *record.Snapshot `json:"snapshot,omitempty"`
-	Sessions int64            `json:"sessions"`
-	InFlight int64            `json:"inFlight"`
-}
+// Load is the engine that makes load.
+var Load Engine = load{}
 
-type Generator struct{}
+type load struct{}
 
-type Result struct {
-	Snapshot  *record.Snapshot `json:"snapshot"`
-	Content   content.Summary  `json:"content"`
-	Generator Generator        `json:"generator"`
-	Aborted   bool             `json:"aborted"`
-	Reasons   []string         `json:"reasons,omitempty"`
+func (load) Prepare(ctx context.Context, in Input, log *slog.Logger) (Share, error) {
+	run, err := engine.Prepare(ctx, in, log)
+	if err != nil {
+		return nil, err // not a nil *engine.Run in an interface
+	}
+	return run, nil
 }
