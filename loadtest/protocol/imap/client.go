@@ -142,5 +142,5 @@ func (c *Client) Disconnect() error {
 	return c.conn.Close()
 }
 
-// Conn is the connection, for its counters and its transcript.
+// Conn is the connection, for its counters and its transcript. To close it use Disconnect.
 func (c *Client) Conn() *wire.Conn { return c.conn }

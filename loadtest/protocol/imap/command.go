@@ -107,13 +107,16 @@ func (m *command) flags(flags []string) {
 	m.text = append(m.text, ')')
 }
 
-// mailbox adds a mailbox's name, in modified UTF-7.
+// mailbox adds a mailbox's name, in modified UTF-7 where that is the custom.
 func (m *command) mailbox(name string) {
 	if name == "" || strings.ContainsRune(name, 0) {
 		m.refuse("mailbox", name, "a name, not empty")
 		return
 	}
-	m.astring(encodeMailbox(name))
+	if !m.client.speaksUTF8() {
+		name = encodeMailbox(name)
+	}
+	m.astring(name)
 }
 
 // astring adds a string, quoted where RFC 9051 allows it and as a literal where not.

@@ -48,7 +48,8 @@ const (
 	beginning              // IDLE was sent, "+" is to come
 )
 
-// Idle sends IDLE (RFC 2177), waits for "+" and parks the connection: no goroutine, no buffers. It is renewed every 29 minutes.
+// Idle sends IDLE (RFC 2177), waits for "+" and parks the connection: no goroutine, no buffers. It is renewed every 29 minutes. What comes
+// before "+" goes to the Observer alone.
 //
 // onEvent is called, never twice at once, after untagged data was read and given to the Observer, from a goroutine of the poller;
 // with an error the connection is gone and it is the last call, and it may also come from the renewal. While it runs the session reads
@@ -184,7 +185,7 @@ func (s *idling) ready() {
 // leave parks the connection again, or gives it to Done, or tells that it is gone.
 func (s *idling) leave(err error) {
 	s.mu.Lock()
-	if s.due && s.claimed == nil && err == nil {
+	for s.due && s.claimed == nil && err == nil {
 		s.due = false
 		s.mu.Unlock()
 		err = s.renew()

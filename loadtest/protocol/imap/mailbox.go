@@ -46,8 +46,16 @@ func (c *Client) List(ctx context.Context, pattern string) ([]string, error) {
 	if err := m.end(); err != nil {
 		return nil, err
 	}
+	if !c.speaksUTF8() {
+		for i, name := range m.names {
+			m.names[i] = decodeMailbox(name)
+		}
+	}
 	return m.names, nil
 }
+
+// speaksUTF8 says whether mailboxes' names are plain UTF-8: on servers that know nothing but IMAP4rev2 (RFC 9051, 5.1).
+func (c *Client) speaksUTF8() bool { return c.Has("IMAP4REV2") && !c.Has("IMAP4REV1") }
 
 // Append adds a message to a mailbox (RFC 9051, 6.3.12). UIDVALIDITY and UID are 0 when the server does not tell (UIDPLUS, RFC 4315).
 func (c *Client) Append(ctx context.Context, mailbox string, flags []string, message []byte) (uidValidity, uid uint32, err error) {

@@ -21,7 +21,7 @@ func (p *parser) listed() {
 	name := p.astring()
 	p.skipLine()
 	if p.err == nil && p.wantNames && selectable {
-		p.names = append(p.names, decodeMailbox(name))
+		p.names = append(p.names, name)
 	}
 }
 

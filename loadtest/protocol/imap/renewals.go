@@ -11,10 +11,11 @@ type renewals struct {
 	interval time.Duration // from "+" to DONE
 	patience time.Duration // for the server to answer DONE and IDLE
 
-	mu    sync.Mutex
-	queue queue
-	timer *time.Timer
-	slots chan struct{} // bounds the sessions renewed at once, as writing may wait for a slow uplink
+	mu     sync.Mutex
+	queue  queue
+	timer  *time.Timer
+	firing bool
+	slots  chan struct{} // bounds the sessions renewed at once, as writing may wait for a slow uplink
 }
 
 // shared renews all sessions of the process, as servers may log them out after 30 minutes (RFC 2177).
@@ -48,6 +49,7 @@ func (r *renewals) remove(s *idling) {
 // rearm sets the timer to the first renewal. The lock is held.
 func (r *renewals) rearm() {
 	switch {
+	case r.firing: // fire rearms when it is through
 	case len(r.queue) == 0 && r.timer != nil:
 		r.timer.Stop()
 	case len(r.queue) == 0:
@@ -61,11 +63,14 @@ func (r *renewals) rearm() {
 
 // fire lets all that are due expire.
 func (r *renewals) fire() {
-	for {
-		s := r.pop()
-		if s == nil {
-			return
-		}
+	r.mu.Lock()
+	if r.firing {
+		r.mu.Unlock()
+		return
+	}
+	r.firing = true
+	r.mu.Unlock()
+	for s := r.pop(); s != nil; s = r.pop() {
 		r.slots <- struct{}{}
 		go func() {
 			s.expire()
@@ -74,11 +79,12 @@ func (r *renewals) fire() {
 	}
 }
 
-// pop takes out the first session if it is due.
+// pop takes out the first session if it is due; otherwise fire is through.
 func (r *renewals) pop() *idling {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.queue) == 0 || time.Until(r.queue[0].at) > 0 {
+		r.firing = false
 		r.rearm()
 		return nil
 	}
