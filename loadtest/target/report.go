@@ -1,11 +1,9 @@
 package target
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"math"
-	"strconv"
+	"maps"
+	"slices"
 )
 
 // Report is the target's side of a run. Every column of every series has one value for each interval; interval i covers
@@ -56,47 +54,32 @@ type Counter struct {
 	Delta  float64 `json:"delta"`
 }
 
-// Column is one value for each interval; NaN where nothing was sampled, which is null in JSON.
-type Column []float64
-
-// MarshalJSON writes values with 6 significant digits.
-func (c Column) MarshalJSON() ([]byte, error) {
-	out := make([]byte, 0, 2+8*len(c))
-	out = append(out, '[')
-	for i, v := range c {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			out = append(out, "null"...)
-			continue
-		}
-		// The shortest form of the rounded value: 1234567 becomes 1234570, not 1.23457e+06.
-		rounded, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 6, 64), 64)
-		if err != nil {
-			return nil, fmt.Errorf("cannot write %v: %w", v, err)
-		}
-		out = strconv.AppendFloat(out, rounded, 'f', -1, 64)
+// report is made when sampling has ended.
+func (s *Sampler) report() Report {
+	r := Report{
+		FromSeconds: s.begin.Sub(s.options.Start).Seconds(), IntervalSeconds: s.timeline.width.Seconds(), Intervals: s.timeline.n,
+		Pods: []PodSeries{}, Counters: map[string]Counter{}, Agreement: []Agreement{},
 	}
-	return append(out, ']'), nil
-}
-
-// UnmarshalJSON reads what MarshalJSON writes.
-func (c *Column) UnmarshalJSON(text []byte) error {
-	if bytes.Equal(text, []byte("null")) {
-		*c = nil
-		return nil
-	}
-	var values []*float64
-	if err := json.Unmarshal(text, &values); err != nil {
-		return fmt.Errorf("cannot read column: %w", err)
-	}
-	*c = make(Column, len(values))
-	for i, v := range values {
-		(*c)[i] = math.NaN()
-		if v != nil {
-			(*c)[i] = *v
+	for _, name := range slices.Sorted(maps.Keys(s.pods)) {
+		p := s.pods[name]
+		r.Pods = append(r.Pods, PodSeries{Name: name, Restarts: p.restarts, Failures: p.failures, Series: p.series(s.timeline.n)})
+		for i, c := range p.counters {
+			sum := r.Counters[s.names.keys[i]]
+			r.Counters[s.names.keys[i]] = Counter{sum.Before + c.first, sum.After + c.last, sum.Delta + c.grown}
+		}
+		if p.failures > 0 {
+			r.Missing = append(r.Missing, fmt.Sprintf("%s: %d of %d samples failed, the last with: %v",
+				name, p.failures, p.failures+p.samples, p.problem))
 		}
 	}
-	return nil
+	r.Total = sum(r.Pods)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.listed != nil {
+		r.Missing = append(r.Missing, fmt.Sprintf("Pods that may have come: cannot list Pods: %v", s.listed))
+	}
+	if s.tooMany {
+		r.Missing = append(r.Missing, fmt.Sprintf("Pods beyond the first %d", maxPods))
+	}
+	return r
 }
