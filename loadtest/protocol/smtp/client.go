@@ -3,6 +3,7 @@ package smtp
 import (
 	"context"
 	"encoding/base64"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -34,9 +35,12 @@ type Client struct {
 	hello      string
 	extensions map[string]string // name in capitals: parameters
 	size       int64             // RFC 1870; 0: no limit known
-	pipelining bool
-	chunking   bool
-	refused    []*Error // by recipient, kept between transactions
+	line       []byte            // the command being written
+
+	pipelining, announcesSize, eightBit, utf8 bool
+
+	open     bool // a transaction was begun and not ended: RSET comes first
+	resetDue bool // RSET was written, its reply not read
 }
 
 // Dial opens a session: connection, greeting, EHLO, and with StartTLS the handshake and EHLO again. A refusal is an
@@ -53,19 +57,19 @@ func Dial(ctx context.Context, d *wire.Dialer, address string, o Options) (*Clie
 	if c.hello == "" {
 		c.hello = literal(conn)
 	}
-	if err := c.open(ctx, o.Security); err != nil {
+	if err := c.begin(ctx, o.Security); err != nil {
 		conn.Close()
 		return nil, err
 	}
 	return c, nil
 }
 
-func (c *Client) open(ctx context.Context, security Security) error {
+func (c *Client) begin(ctx context.Context, security Security) error {
 	defer c.conn.Within(ctx)()
-	if strings.ContainsAny(c.hello, "\r\n") {
+	if !printable(c.hello) {
 		return ErrAddress
 	}
-	greeting, err := readReply(c.conn)
+	greeting, err := readReply(c.conn, true)
 	if err != nil {
 		return err
 	}
@@ -121,7 +125,8 @@ func (c *Client) announced(lines string) {
 			c.extensions[strings.ToUpper(name)] = parameters
 		}
 	}
-	c.pipelining, c.chunking = c.Supports("PIPELINING"), c.Supports("CHUNKING")
+	c.pipelining, c.announcesSize = c.Supports("PIPELINING"), c.Supports("SIZE")
+	c.eightBit, c.utf8 = c.Supports("8BITMIME"), c.Supports("SMTPUTF8")
 	c.size, _ = strconv.ParseInt(c.extensions["SIZE"], 10, 64)
 }
 
@@ -152,10 +157,38 @@ func containsWord(list, word string) bool {
 	return false
 }
 
-// Reset ends a transaction that was begun.
+// Reset ends a transaction that was begun. Send does so itself where one was left open.
 func (c *Client) Reset(ctx context.Context) error {
 	defer c.conn.Within(ctx)()
-	return c.command("RSET")
+	err := c.command("RSET")
+	c.open = c.open && err != nil
+	return err
+}
+
+// clean writes RSET before a transaction when the last one was left open; a pipelined one is sent with what follows.
+func (c *Client) clean() error {
+	if !c.open {
+		return nil
+	}
+	c.resetDue = true
+	c.conn.WriteString("RSET\r\n")
+	if c.pipelining {
+		return nil
+	}
+	if err := c.conn.Flush(); err != nil {
+		return err
+	}
+	return c.skipReset()
+}
+
+// skipReset reads the reply to the RSET of clean.
+func (c *Client) skipReset() error {
+	if !c.resetDue {
+		return nil
+	}
+	c.resetDue = false
+	_, err := readReply(c.conn, false)
+	return err
 }
 
 // Noop does nothing.
@@ -195,10 +228,17 @@ func (c *Client) exchange(line string) (reply, error) {
 	if err := c.conn.Flush(); err != nil {
 		return reply{}, err
 	}
-	return readReply(c.conn)
+	return readReply(c.conn, true)
 }
 
 // literal is the address literal of the connection's source (RFC 5321, 4.1.3).
 func literal(conn *wire.Conn) string {
-	return addressLiteral(conn.LocalAddr())
+	at, err := netip.ParseAddrPort(conn.LocalAddr().String())
+	if err != nil {
+		return "[127.0.0.1]"
+	}
+	if a := at.Addr().Unmap(); a.Is4() {
+		return "[" + a.String() + "]"
+	}
+	return "[IPv6:" + at.Addr().WithZone("").String() + "]"
 }

@@ -40,6 +40,7 @@ var (
 	ErrNoStartTLS   = errors.New("smtp: the server does not announce STARTTLS")
 	ErrNoAuth       = errors.New("smtp: the server does not announce AUTH PLAIN")
 	ErrNoRecipients = errors.New("smtp: no recipients")
-	ErrAddress      = errors.New("smtp: an address or name with a line break")
+	ErrAddress      = errors.New("smtp: a line break, NUL or angle bracket in an address or name")
+	ErrLineBreak    = errors.New("smtp: a line of the message does not end in CRLF")
 	ErrTooLarge     = errors.New("smtp: the message exceeds the server's SIZE") // RFC 1870
 )

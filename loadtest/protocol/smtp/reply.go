@@ -1,8 +1,6 @@
 package smtp
 
-import (
-	"bytes"
-)
+import "bytes"
 
 // Bounds of a reply.
 const (
@@ -25,8 +23,8 @@ func (r *reply) err() *Error { return &Error{Code: r.code, Enhanced: r.enhanced,
 // ok reports whether the reply is positive (2yz).
 func (r *reply) ok() bool { return r.code/100 == 2 }
 
-// readReply reads one reply of any number of lines (RFC 5321, 4.2).
-func readReply(from lineReader) (reply, error) {
+// readReply reads one reply of up to 128 lines (RFC 5321, 4.2). The text of a positive one is only kept when asked for.
+func readReply(from lineReader, keep bool) (reply, error) {
 	var r reply
 	for lines := 0; ; lines++ {
 		if lines == maxReplyLines {
@@ -42,6 +40,13 @@ func readReply(from lineReader) (reply, error) {
 		}
 		if lines > 0 && code != r.code {
 			return r, &ProtocolError{string(line[:min(len(line), 80)]), "the same code on every line"}
+		}
+		if !keep && code < 400 {
+			r.code = code
+			if last {
+				return r, nil
+			}
+			continue
 		}
 		enhanced, rest := splitEnhanced(code, text)
 		if lines == 0 {
