@@ -1,6 +1,7 @@
 package plot
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strings"
@@ -12,13 +13,14 @@ const Levels = 7
 // Heat is a grid of counts: columns over time, rows over a logarithmic scale, row 0 at the bottom.
 type Heat struct {
 	Columns, Rows int
+	Span          float64 // length of the columns together, as a share of the chart's; 0: the whole
 	scale         Scale
 	counts        []float64
 }
 
 // NewHeat makes an empty grid over scale.
 func NewHeat(columns, rows int, scale Scale) *Heat {
-	return &Heat{columns, rows, scale, make([]float64, columns*rows)}
+	return &Heat{Columns: columns, Rows: rows, scale: scale, counts: make([]float64, columns*rows)}
 }
 
 // Add counts n in a column, spread over the values from low to high.
@@ -49,7 +51,7 @@ func (h *Heat) draw(b *strings.Builder, height int) {
 		return
 	}
 	fmt.Fprintf(b, `<g transform="scale(%s %s)translate(0 .5)">`,
-		number(float64(width)/float64(h.Columns), 4), number(float64(height)/float64(h.Rows), 4))
+		number(width*cmp.Or(h.Span, 1)/float64(h.Columns), 4), number(float64(height)/float64(h.Rows), 4))
 	for level := 1; level <= Levels; level++ {
 		var d strings.Builder
 		for row := range h.Rows {
