@@ -44,6 +44,7 @@ type member struct {
 	offset   time.Duration
 	failure  string // why the run is invalid; empty: nothing is wrong
 	lost     bool   // there is no use in asking any more
+	foreign  bool   // it works for somebody else
 }
 
 // View is where a run stands.
@@ -126,13 +127,13 @@ func (c *Coordinator) look(ctx context.Context, snapshot bool) {
 			m.lost = true
 		case err == nil && s.RunID != "" && s.RunID != c.runID:
 			m.fail("it works on another run")
-			m.lost = true
+			m.lost, m.foreign = true, true
 		case err == nil && s.Phase == Idle && m.state.Phase != Idle:
 			m.fail("it began anew and has forgotten the run")
 			m.lost = true
 		case err == nil:
 			m.state, m.answered = s, time.Now()
-			if s.Phase == Failed {
+			if s.Phase == Failed && (!s.Unbegun || c.ending.IsZero()) {
 				m.fail(s.Reason)
 			}
 		case ctx.Err() == nil && time.Since(m.answered) > patience:

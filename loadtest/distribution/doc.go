@@ -81,6 +81,8 @@ type State struct {
 	Reason string    `json:"reason,omitempty"` // why it failed
 	RunID  string    `json:"runID,omitempty"`
 	At     time.Time `json:"at,omitzero"` // when it was told to begin
+	// Unbegun: it failed because it was aborted before it began.
+	Unbegun bool `json:"unbegun,omitempty"`
 	// Received and Sent are the worker's clock when the question came and when the answer left.
 	Received time.Time `json:"received"`
 	Sent     time.Time `json:"sent"`

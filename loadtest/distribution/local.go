@@ -31,16 +31,17 @@ type Local struct {
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup
 
-	mu     sync.Mutex
-	phase  Phase
-	reason string
-	runID  string
-	part   int // the input's Worker
-	plan   scenario.Scenario
-	at     time.Time
-	run    Share
-	stop   context.CancelFunc // of what is going on; nil: nothing is
-	result *Result
+	mu      sync.Mutex
+	phase   Phase
+	reason  string
+	unbegun bool // aborted before it began
+	runID   string
+	part    int // the input's Worker
+	plan    scenario.Scenario
+	at      time.Time
+	run     Share
+	stop    context.CancelFunc // of what is going on; nil: nothing is
+	result  *Result
 }
 
 // NewLocal makes an idle worker. It must be closed.
@@ -83,15 +84,16 @@ func (l *Local) prepared(run Share, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.stop = nil
+	if l.phase != Preparing {
+		return // aborted meanwhile
+	}
 	if err != nil {
 		l.phase, l.reason = Failed, err.Error()
 		l.log.Error("the run cannot be prepared", "error", err)
 		return
 	}
-	if l.phase == Preparing { // not aborted meanwhile
-		l.phase, l.run = Prepared, run
-		l.log.Info("prepared")
-	}
+	l.phase, l.run = Prepared, run
+	l.log.Info("prepared")
 }
 
 // Start has the run begin at a time to come.
@@ -172,7 +174,7 @@ func bounded[T any](ctx context.Context, f func() (T, error)) (T, error) {
 func (l *Local) State(_ context.Context, snapshot bool) (State, error) {
 	received := time.Now()
 	l.mu.Lock()
-	s := State{Phase: l.phase, Reason: l.reason, RunID: l.runID, At: l.at, Received: received}
+	s := State{Phase: l.phase, Reason: l.reason, Unbegun: l.unbegun, RunID: l.runID, At: l.at, Received: received}
 	run := l.run
 	l.mu.Unlock()
 	if run != nil {
@@ -191,7 +193,7 @@ func (l *Local) Abort(context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.phase == Preparing || l.phase == Prepared {
-		l.phase, l.reason = Failed, "aborted before it began"
+		l.phase, l.reason, l.unbegun = Failed, "aborted before it began", true
 	}
 	if l.stop != nil {
 		l.stop()

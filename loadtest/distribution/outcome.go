@@ -43,7 +43,7 @@ func (c *Coordinator) Collect(ctx context.Context) *Outcome {
 	for i, m := range c.workers {
 		index[m] = i
 	}
-	c.each(func(m *member) bool { return m.state.Phase.Ended() }, func(m *member) {
+	c.each(func(m *member) bool { return m.state.Phase.Ended() && !m.state.Unbegun }, func(m *member) {
 		result, err := m.read(ctx)
 		if err != nil {
 			m.fail(err.Error())

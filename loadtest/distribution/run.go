@@ -3,6 +3,7 @@ package distribution
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 )
 
@@ -58,13 +59,20 @@ func pause(v View) time.Duration {
 	return quick
 }
 
-// Close has every worker end for good that can be reached.
+// Close has every worker end for good that can be reached, those too that were given up on.
 func (c *Coordinator) Close(ctx context.Context) {
-	c.each(everyone, func(m *member) {
-		closing, cancel := context.WithTimeout(ctx, stopTime)
-		defer cancel()
-		if err := m.Worker.Close(closing); err != nil {
-			c.log.Warn("a worker does not take the order to end", "worker", m.Name(), "error", err)
+	var group sync.WaitGroup
+	for _, m := range c.workers {
+		if m.foreign {
+			continue
 		}
-	})
+		group.Go(func() {
+			closing, cancel := context.WithTimeout(ctx, stopTime)
+			defer cancel()
+			if err := m.Worker.Close(closing); err != nil {
+				c.log.Warn("a worker does not take the order to end", "worker", m.Name(), "error", err)
+			}
+		})
+	}
+	group.Wait()
 }
