@@ -60,6 +60,9 @@ func (x *session) startTLS(p *parser) (string, error) {
 }
 
 func (x *session) login(p *parser) (string, error) {
+	if !p.take(' ') {
+		return "", errSyntax
+	}
 	user, err := p.astring("")
 	if err != nil || !p.take(' ') {
 		return "", errSyntax
@@ -73,6 +76,9 @@ func (x *session) login(p *parser) (string, error) {
 
 // authenticate is PLAIN (RFC 4616), with the initial response of RFC 4959 or without.
 func (x *session) authenticate(p *parser) (string, error) {
+	if !p.take(' ') {
+		return "", errSyntax
+	}
 	mechanism, err := p.atom()
 	if err != nil {
 		return "", err

@@ -24,7 +24,10 @@ type keys struct {
 
 func (x *session) search(p *parser, uid bool) (string, error) {
 	k := keys{parser: p, x: x}
-	if p.take(' '); len(p.p) >= p.i+8 && bytes.EqualFold(p.p[p.i:p.i+8], []byte("CHARSET ")) {
+	if !p.take(' ') {
+		return "", errSyntax
+	}
+	if len(p.p) >= p.i+8 && bytes.EqualFold(p.p[p.i:p.i+8], []byte("CHARSET ")) {
 		p.i += 8
 		charset, err := p.astring("")
 		if err != nil || !p.take(' ') {

@@ -58,11 +58,11 @@ type session struct {
 	condstore bool // the client wants modseqs with every FETCH
 }
 
-// Serve talks until the client leaves, the connection ends, or the client is of no use. The caller closes the connection.
+// Serve talks until the client leaves, the connection ends, or the client is of no use, and closes.
 func (s *Server) Serve(nc net.Conn) {
 	_, secure := nc.(*tls.Conn)
 	x := &session{Server: s, c: line.New(nc, s.Hold), secure: secure}
-	defer x.c.Release()
+	defer x.c.Close()
 	defer x.stopIdle()
 	x.untagged("OK [CAPABILITY ", x.capabilities(), "] ready")
 	for !x.leaving {

@@ -196,8 +196,9 @@ func (c *Conn) Push(compose func(out []byte) []byte) error {
 	return err
 }
 
-// Release gives the buffers back; nothing may be read or written after it.
-func (c *Conn) Release() {
+// Close closes the connection, with TLS's farewell, and gives the buffers back.
+func (c *Conn) Close() {
+	_ = c.net.Close() // the session is over either way
 	if c.box != nil {
 		outputs.Put(c.box)
 	}

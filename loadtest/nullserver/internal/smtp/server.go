@@ -67,11 +67,11 @@ type transaction struct {
 	chunks     *mailbox.Collector // of BDAT
 }
 
-// Serve talks until the client leaves, the connection ends, or the client is of no use. The caller closes the connection.
+// Serve talks until the client leaves, the connection ends, or the client is of no use, and closes.
 func (s *Server) Serve(nc net.Conn, role Role) {
 	_, secure := nc.(*tls.Conn)
 	x := &session{Server: s, c: line.New(nc, s.Hold), role: role, secure: secure}
-	defer x.c.Release()
+	defer x.c.Close()
 	x.reply("220 " + hostname + x.protocol() + "ready")
 	for {
 		p, err := x.c.ReadLine()
