@@ -230,6 +230,7 @@ func TestTheEndOfAContextEndsTheCommand(t *testing.T) {
 			if !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("error %v", err)
 			}
+			<-ctx.Done()
 			if err := c.Noop(ctx); !errors.Is(err, ctx.Err()) {
 				t.Errorf("error %v after the end", err)
 			}
