@@ -91,6 +91,10 @@ type LoadTestSpec struct {
 	// +kubebuilder:validation:Maximum=10000
 	RateFactor float64 `json:"rateFactor,omitempty"`
 
+	// Sessions are the IMAP sessions that users hold all day. Default: the profile's.
+	// +optional
+	Sessions *LoadSessions `json:"sessions,omitempty"`
+
 	// Streams are what agents do and how often. Given at all, they replace the profile's.
 	// +optional
 	// +listType=map
@@ -206,11 +210,38 @@ type LoadStream struct {
 	// +kubebuilder:validation:Maximum=3600
 	ThinkSeconds *float64 `json:"thinkSeconds,omitempty"`
 
+	// Actions weigh what a Desktop does in its session. Default: the mix of a mail program.
+	// +optional
+	// +listType=map
+	// +listMapKey=action
+	// +kubebuilder:validation:MaxItems=16
+	Actions []LoadAction `json:"actions,omitempty"`
+
 	// MessagesPerConnection keeps an SMTP connection for several messages.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=10000
 	MessagesPerConnection int32 `json:"messagesPerConnection,omitempty"`
+}
+
+// LoadSessions are IMAP sessions held all day.
+type LoadSessions struct {
+	// Share is the part of the users who hold one, 0 to 1.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1
+	Share float64 `json:"share"`
+}
+
+// LoadActionName is what a Desktop does in its session.
+// +kubebuilder:validation:Enum=Noop;Status;FetchHeaders;FetchBody;Append;Search;Select;Store;Expunge
+type LoadActionName string
+
+// LoadAction is the share of one action among all.
+type LoadAction struct {
+	Action LoadActionName `json:"action"`
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000000
+	Weight float64 `json:"weight"`
 }
 
 // LoadPoint is a vertex of a curve.

@@ -24,13 +24,13 @@ func TestMain(m *testing.M) {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	if err := child1(ctx, os.Args[1], os.Args[2]); err != nil {
+	if err := serveAs(ctx, os.Args[1], os.Args[2]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func child1(ctx context.Context, role, socket string) error {
+func serveAs(ctx context.Context, role, socket string) error {
 	switch role {
 	case "child-works", "child-dies":
 		f := &fake{}
@@ -69,6 +69,7 @@ func start(t *testing.T, role string, n int, stderr *bytes.Buffer) *Children {
 }
 
 func TestChildren(t *testing.T) {
+	t.Parallel()
 	var stderr bytes.Buffer
 	c := start(t, "child-works", 2, &stderr)
 	if info, err := os.Stat(c.dir); err != nil || info.Mode().Perm() != 0o700 {
@@ -93,6 +94,7 @@ func TestChildren(t *testing.T) {
 }
 
 func TestChildDies(t *testing.T) {
+	t.Parallel()
 	var stderr bytes.Buffer
 	c := start(t, "child-dies", 2, &stderr)
 	o, err := Run(t.Context(), c.Workers(), inputs(2, plan(60)), nil)

@@ -37,6 +37,7 @@ func serve(t *testing.T, ctx context.Context, o ServerOptions) (w *Remote, done 
 }
 
 func TestRemoteRun(t *testing.T) {
+	t.Parallel()
 	var log bytes.Buffer
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -129,6 +130,7 @@ func TestWorkerThatNobodyAsksForEnds(t *testing.T) {
 }
 
 func TestWorkerThatIsToldToEnd(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	w, done := serve(t, ctx, ServerOptions{Engine: &fake{}})
 	began := make(chan struct{})
@@ -188,6 +190,7 @@ func FuzzResult(f *testing.F) {
 
 // TestMutualTLS has workers refuse whoever has no certificate that they accept.
 func TestMutualTLS(t *testing.T) {
+	t.Parallel()
 	cert, pool := selfSigned(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
