@@ -96,6 +96,9 @@ func Prepare(ctx context.Context, in Input, log *slog.Logger) (*Run, error) {
 	if len(in.Accounts) == 0 {
 		return nil, errors.New("accounts: found none; accepted is at least one for each worker")
 	}
+	if err := s.CheckPasswords(in.Accounts); err != nil {
+		return nil, err
+	}
 	config, err := tlsConfig(in)
 	if err != nil {
 		return nil, err

@@ -24,8 +24,8 @@ type Account struct {
 // String hides the password.
 func (a Account) String() string { return a.Address }
 
-// ReadAccounts reads a CSV file whose first line names its columns: address and password, site if there are any;
-// others are passed over.
+// ReadAccounts reads a CSV file whose first line names its columns: address, password and site, the last two at will;
+// others are passed over. Who only receives needs no password.
 func ReadAccounts(r io.Reader) ([]Account, error) {
 	lines := csv.NewReader(r)
 	lines.FieldsPerRecord = -1
@@ -37,8 +37,8 @@ func ReadAccounts(r io.Reader) ([]Account, error) {
 		header[i] = strings.ToLower(strings.TrimSpace(header[i]))
 	}
 	address, password, site := slices.Index(header, "address"), slices.Index(header, "password"), slices.Index(header, "site")
-	if address < 0 || password < 0 {
-		return nil, fmt.Errorf("accounts: found the columns %q; accepted are address, password and, at will, site", header)
+	if address < 0 {
+		return nil, fmt.Errorf("accounts: found the columns %q; accepted are address and, at will, password and site", header)
 	}
 	var accounts []Account
 	seen := map[string]bool{}
@@ -54,10 +54,13 @@ func ReadAccounts(r io.Reader) ([]Account, error) {
 			return nil, fmt.Errorf("accounts: cannot read: %w", err)
 		}
 		line, _ := lines.FieldPos(0)
-		if len(fields) <= max(address, password) || !strings.Contains(fields[address], "@") || fields[password] == "" {
-			return nil, fmt.Errorf("accounts: line %d: found no address or no password; accepted are both", line)
+		if len(fields) <= max(address, password) || !strings.Contains(fields[address], "@") {
+			return nil, fmt.Errorf("accounts: line %d: found no address, or fewer fields than columns; accepted is an address", line)
 		}
-		a := Account{Address: strings.ToLower(fields[address]), Password: fields[password]}
+		a := Account{Address: strings.ToLower(fields[address])}
+		if password >= 0 {
+			a.Password = fields[password]
+		}
 		if seen[a.Address] {
 			continue
 		}
@@ -75,4 +78,17 @@ func ReadAccounts(r io.Reader) ([]Account, error) {
 		return nil, errors.New("accounts: found none; accepted is at least one line with an address and a password")
 	}
 	return accounts, nil
+}
+
+// CheckPasswords reports the first account without a password, if the scenario has users log in.
+func (s *Scenario) CheckPasswords(accounts []Account) error {
+	if !slices.ContainsFunc(s.Needs(), func(n []string) bool { return n[0] == "imaps" || n[0] == "submissions" }) {
+		return nil
+	}
+	for _, a := range accounts {
+		if a.Password == "" {
+			return fmt.Errorf("accounts: found no password for %s; accepted is one, since users log in", a.Address)
+		}
+	}
+	return nil
 }

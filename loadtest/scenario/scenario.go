@@ -2,7 +2,10 @@
 // counts as good. It is plain data, read from YAML or JSON, and knows neither Kubernetes nor the protocols.
 package scenario
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Scenario is one load test, complete. Rates and users are those of the whole test: each worker takes its share.
 type Scenario struct {
@@ -200,16 +203,36 @@ func (s *Scenario) PerSecond(t *Stream) float64 {
 // ThinkSeconds is the mean time that a user lets pass between two actions, over all open streams and users; 0 if there
 // is none. It is the Z of the interactive response time law.
 func (s *Scenario) ThinkSeconds() float64 {
+	if rate := s.Activities(); rate > 0 {
+		return float64(s.Users) / rate
+	}
+	return 0
+}
+
+// Scaled is the scenario with that many times the load; the users stay.
+func (s *Scenario) Scaled(factor float64) Scenario {
+	scaled := *s
+	scaled.Streams = slices.Clone(s.Streams)
+	for i := range scaled.Streams {
+		t := &scaled.Streams[i]
+		t.Rate *= factor
+		t.PerUserHour *= factor
+		if t.Model == Closed {
+			t.Concurrency = max(int(float64(t.Concurrency)*factor+0.5), 1)
+		}
+	}
+	return scaled
+}
+
+// Activities is how many activities of open streams begin in a second, all users together.
+func (s *Scenario) Activities() float64 {
 	rate := 0.0
 	for i := range s.Streams {
 		if s.Streams[i].Model != Closed {
 			rate += s.PerSecond(&s.Streams[i])
 		}
 	}
-	if rate == 0 {
-		return 0
-	}
-	return float64(s.Users) / rate
+	return rate
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

@@ -92,18 +92,26 @@ func TestReadAccounts(t *testing.T) {
 		t.Fatalf("%v %+v", err, accounts)
 	}
 	for text, want := range map[string]string{
-		"":                                   "no first line",
-		"name\nx\n":                          "address, password",
-		"address,password\n":                 "found none",
-		"address,password\na@b,hush\nc@d,\n": "line 3",
-		"address,password\nnobody,hush\n":    "line 2",
-		"address,password,site\na@b,hush,0":  "site",
-		"address,password\n\"a@b,hush\n":     "line 2",
+		"":                                  "no first line",
+		"name\nx\n":                         "accepted are address",
+		"address,password\n":                "found none",
+		"address,password\na@b,hush\nc@d\n": "line 3",
+		"address,password\nnobody,hush\n":   "line 2",
+		"address,password,site\na@b,hush,0": "site",
+		"address,password\n\"a@b,hush\n":    "line 2",
 	} {
 		_, err := ReadAccounts(strings.NewReader(text))
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%q: %v", text, err)
 		}
+	}
+}
+
+func TestCheckPasswords(t *testing.T) {
+	accounts := []Account{{Address: "a@gouv.tg"}}
+	login, outside := Scenario{Sessions: Sessions{Share: 1}}, Scenario{Streams: []Stream{{Activity: MX}}}
+	if err := login.CheckPasswords(accounts); err == nil || outside.CheckPasswords(accounts) != nil {
+		t.Errorf("who logs in needs a password, and nobody else: %v", err)
 	}
 }
 

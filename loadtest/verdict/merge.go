@@ -1,0 +1,81 @@
+package verdict
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"gouv.tg/messagerie/loadtest/content"
+	"gouv.tg/messagerie/loadtest/gate"
+	"gouv.tg/messagerie/loadtest/record"
+	"gouv.tg/messagerie/loadtest/report"
+)
+
+// Merge makes one report of the reports of a test's parts. Histograms are added bucket by bucket, and the gates of all
+// parts are judged anew on the whole: a part that passed alone proves nothing.
+func Merge(parts ...*report.Report) (*report.Report, error) {
+	if len(parts) == 0 {
+		return nil, errors.New("reports: found none; accepted is at least one")
+	}
+	first := parts[0]
+	in := report.Input{
+		Name: first.Name, StartedAt: first.StartedAt, Seed: first.Seed, Environment: first.Environment,
+		Generator: report.Generator{Valid: true},
+	}
+	var snapshots []*record.Snapshot
+	var contents []content.Summary
+	aborted, judged := false, map[string]bool{}
+	var gates []gate.Gate
+	for i, part := range parts {
+		aborted = aborted || part.Verdict == gate.Aborted
+		in.Reasons = append(in.Reasons, part.Reasons...)
+		in.Users += part.Users
+		if part.Interactive != nil {
+			in.Think = max(in.Think, time.Duration(part.Interactive.Think*float64(time.Second)))
+		}
+		contents = append(contents, part.Content)
+		addGenerator(&in.Generator, &part.Generator)
+		for _, outcome := range part.Gates {
+			g, err := gate.Parse(outcome.Expr)
+			if err != nil {
+				return nil, fmt.Errorf("reports[%d]: %w", i, err)
+			}
+			if !judged[outcome.Expr] {
+				judged[outcome.Expr] = true
+				gates = append(gates, g)
+			}
+		}
+		if part.Series == nil {
+			continue // it never began
+		}
+		s, err := part.Snapshot()
+		if err != nil {
+			return nil, fmt.Errorf("reports[%d]: %w", i, err)
+		}
+		snapshots = append(snapshots, s)
+	}
+	in.Content = content.MergeSummaries(contents...)
+	if len(snapshots) > 0 {
+		merged, err := record.Merge(snapshots...)
+		if err != nil {
+			return nil, err
+		}
+		in.Snapshot = merged
+		values := gate.Of(merged, in.Content.Errors)
+		for _, g := range gates {
+			in.Gates = append(in.Gates, g.Evaluate(values))
+		}
+	}
+	in.Verdict = gate.Decide(aborted, in.Content.Errors, !in.Generator.Valid, in.Gates)
+	return report.Build(in), nil
+}
+
+func addGenerator(sum, part *report.Generator) {
+	if !part.Valid && sum.Valid {
+		sum.Valid, sum.Reason = false, part.Reason
+	}
+	sum.CPUSeconds += part.CPUSeconds
+	sum.ResidentBytes += part.ResidentBytes
+	sum.MaxInFlight += part.MaxInFlight
+	sum.Workers = append(sum.Workers, part.Workers...)
+}

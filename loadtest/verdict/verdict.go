@@ -1,0 +1,143 @@
+// Package verdict turns what the workers of a load test found into a report: gates on the merged histograms, service
+// level objectives, the target's side beside them, and one word for it all.
+package verdict
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"time"
+
+	"gouv.tg/messagerie/loadtest/distribution"
+	"gouv.tg/messagerie/loadtest/gate"
+	"gouv.tg/messagerie/loadtest/record"
+	"gouv.tg/messagerie/loadtest/report"
+	"gouv.tg/messagerie/loadtest/scenario"
+	"gouv.tg/messagerie/loadtest/target"
+)
+
+// Check parses the gates and objectives of a scenario, so that a mistake is found before the run.
+func Check(s *scenario.Scenario) error {
+	if _, err := gates(s); err != nil {
+		return err
+	}
+	_, err := objectives(s)
+	return err
+}
+
+func gates(s *scenario.Scenario) ([]gate.Gate, error) {
+	var all []gate.Gate
+	for i, expr := range s.Gates {
+		g, err := gate.Parse(expr)
+		if err != nil {
+			return nil, fmt.Errorf("gates[%d]: %w", i, err)
+		}
+		all = append(all, g)
+	}
+	return all, nil
+}
+
+func objectives(s *scenario.Scenario) ([]gate.Objective, error) {
+	var all []gate.Objective
+	for i, text := range s.Objectives {
+		o, err := gate.ParseObjective(text)
+		if err != nil {
+			return nil, fmt.Errorf("objectives[%d]: %w", i, err)
+		}
+		all = append(all, o)
+	}
+	return all, nil
+}
+
+// Evaluate judges the gates of a scenario on what was measured so far.
+func Evaluate(s *scenario.Scenario, snapshot *record.Snapshot, contentErrors int64) []gate.Outcome {
+	all, err := gates(s)
+	if err != nil || snapshot == nil {
+		return nil
+	}
+	values := gate.Of(snapshot, contentErrors)
+	var outcomes []gate.Outcome
+	for _, g := range all {
+		outcomes = append(outcomes, g.Evaluate(values))
+	}
+	return outcomes
+}
+
+// Reach makes the report of a run. t is what was seen of the target meanwhile; its counters are compared with the
+// generator's here.
+func Reach(s *scenario.Scenario, o *distribution.Outcome, t target.Report, e report.Environment) *report.Report {
+	outcomes := Evaluate(s, o.Snapshot, o.Content.Errors)
+	verdict := gate.Decide(o.Aborted, o.Content.Errors, !o.Valid(), outcomes)
+	t.Agree(successes(o.Snapshot))
+	in := report.Input{
+		Name: s.Name, Verdict: verdict, Reasons: o.Reasons, StartedAt: o.Start, Snapshot: o.Snapshot, Gates: outcomes,
+		Content: o.Content, Generator: generator(o), Target: t, Users: s.Users, Seed: s.Seed, Environment: e,
+		Think: time.Duration(s.ThinkSeconds() * float64(time.Second)), Burn: burns(s, o.Snapshot),
+	}
+	if in.StartedAt.IsZero() {
+		in.StartedAt = time.Now()
+	}
+	return report.Build(in)
+}
+
+// Unable is the report of a run that did not begin.
+func Unable(s *scenario.Scenario, aborted bool, reason error, e report.Environment) *report.Report {
+	return report.Build(report.Input{
+		Name: s.Name, Verdict: gate.Decide(aborted, 0, true, nil), Reasons: []string{reason.Error()}, StartedAt: time.Now(),
+		Users: s.Users, Seed: s.Seed, Environment: e, Generator: report.Generator{Reason: reason.Error()},
+	})
+}
+
+// successes counts what the generator did, over the whole run: the last look at the mailboxes is IMAP as well.
+func successes(s *record.Snapshot) map[string]int64 {
+	counts := map[string]int64{}
+	if s != nil {
+		for name, o := range s.Operations {
+			if last, ok := strings.CutPrefix(name, "settle."); ok {
+				name = "imap." + last
+			}
+			counts[name] += o.Count + o.WarmUp - o.WarmUpErrors
+		}
+	}
+	return counts
+}
+
+func generator(o *distribution.Outcome) report.Generator {
+	g := report.Generator{Valid: o.Valid()}
+	if !g.Valid {
+		g.Reason = o.Reasons[0]
+	}
+	for _, w := range o.Workers {
+		line := report.Worker{Name: w.Name, Error: w.Reason}
+		if r := w.Result; r != nil {
+			line.CPUSeconds, line.ResidentBytes, line.LagP99 = r.Generator.CPUSeconds, r.Generator.ResidentBytes, r.Generator.LagP99
+			g.CPUSeconds += line.CPUSeconds
+			g.ResidentBytes += line.ResidentBytes
+			g.MaxInFlight += r.Generator.MaxInFlight
+		}
+		g.Workers = append(g.Workers, line)
+	}
+	return g
+}
+
+func burns(s *scenario.Scenario, snapshot *record.Snapshot) []gate.BurnReport {
+	all, err := objectives(s)
+	if err != nil || snapshot == nil {
+		return nil
+	}
+	var reports []gate.BurnReport
+	for _, o := range all {
+		if b, err := gate.Burn(o, snapshot); err == nil {
+			reports = append(reports, b)
+		}
+	}
+	return reports
+}
+
+// Environment describes the machine of the generator.
+func Environment(version string, s *scenario.Scenario) report.Environment {
+	return report.Environment{
+		Version: version, Target: s.Targets, Profile: s.Name, GoVersion: runtime.Version(),
+		Host: fmt.Sprintf("%s/%s, %d CPUs", runtime.GOOS, runtime.GOARCH, runtime.NumCPU()),
+	}
+}
