@@ -141,7 +141,7 @@ func TestSampling(t *testing.T) {
 		fetchOK, mxOK  bool
 		fetchDifferent float64
 	}{
-		{100, 4, true, true, 0}, {101, 4, true, true, 1.0 / 101}, {102, 4, false, true, 2.0 / 102}, {98, 5, false, false, 0.02}, {0, 0, false, false, 1},
+		{100, 4, true, true, 0}, {101, 4, true, true, 1.0 / 101}, {102, 4, false, true, 2.0 / 102}, {99, 4, true, true, 0.01}, {98, 5, false, false, 0.02}, {0, 0, false, false, 1},
 	} {
 		r.Agree(recorded(map[string]int{"imap.fetch": test.fetched, "smtp.mx": test.mx, "imap.login": 3, "e2e.deliver": 3}))
 		want := fmt.Sprint([]Agreement{

@@ -36,6 +36,7 @@ type government struct {
 	t     *testing.T
 	ca    *linktest.Authority
 	ports map[string]string // of the gateway: host:port by listener
+	cells map[string]string // host:port of each cell's metrics, by ministry
 }
 
 // freePorts finds n addresses that nobody listens on.
@@ -78,7 +79,7 @@ func background(t *testing.T, name string, config any, run func(context.Context,
 
 func newGovernment(t *testing.T, ministries map[string][]string) *government {
 	t.Helper()
-	g := &government{t: t, ca: linktest.NewAuthority(t)}
+	g := &government{t: t, ca: linktest.NewAuthority(t), cells: map[string]string{}}
 	hash, err := directory.Hash(secret)
 	if err != nil {
 		t.Fatal(err)
@@ -88,6 +89,7 @@ func newGovernment(t *testing.T, ministries map[string][]string) *government {
 		ports := freePorts(t, 3)
 		socket := filepath.Join(t.TempDir(), "admin.sock")
 		own := name + ".gouv.tg"
+		g.cells[name] = ports[2]
 		background(t, name, map[string]any{
 			"ministry": name, "domains": []string{own}, "sharedDomain": "gouv.tg", "hostname": "mail.gouv.tg",
 			"dataDir": t.TempDir(), "linkDir": g.ca.Dir(link.CellURI(name)), "adminSocket": socket,

@@ -10,10 +10,11 @@ import (
 func TestCommandsAreCounted(t *testing.T) {
 	b := newBed(t, 0)
 	b.deliver("Subject: trap\n\nx\n")
-	// A body that, however it is cut into writes, must not be taken for responses.
-	b.deliver("Subject: trap\n\n" + strings.Repeat("a1 OK NOOP completed\n", 1000) + "a1 NO trap")
+	// Bodies that, however they are cut into writes, must not be taken for responses.
+	b.deliver("Subject: trap\n\n" + strings.Repeat("a1 OK NOOP completed\n", 1000))
+	b.deliver("Subject: trap\n\n" + strings.Repeat("NO ", 2000))
 	c := b.text("CAPABILITY", "NOOP", "NOOP", "NAMESPACE", `LIST "" *`, "STATUS INBOX (MESSAGES)", "EXAMINE INBOX", "SELECT INBOX",
-		"FETCH 1:2 (UID BODY.PEEK[])", "UID FETCH 1:2 (FLAGS)", `STORE 1 +FLAGS (\Seen)`, `UID STORE 1 -FLAGS.SILENT (\Seen)`,
+		"FETCH 1:3 (UID BODY.PEEK[])", "UID FETCH 1:2 (FLAGS)", `STORE 1 +FLAGS (\Seen)`, `UID STORE 1 -FLAGS.SILENT (\Seen)`,
 		"SEARCH ALL", "UID SEARCH UNSEEN", "CREATE Here", "COPY 1 Here", "UID MOVE 1 Here", "EXPUNGE", "UID EXPUNGE 1:9", "CHECK",
 		"SUBSCRIBE Here", "ENABLE IMAP4rev2")
 	if status := c.append("INBOX", "", "Subject: x\n\nx\n"); !strings.HasPrefix(status, "OK") {
