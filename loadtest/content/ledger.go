@@ -1,6 +1,12 @@
 package content
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
 
 // Delivery is what the sender knew of a message that arrived.
 type Delivery struct {
@@ -9,38 +15,231 @@ type Delivery struct {
 	Known        bool      // this worker sent it to this account and follows it
 }
 
-// Present is a message found in a mailbox at the end.
-type Present struct {
-	Mailbox          string
-	UIDValidity, UID uint32
-	Token            string
+// delivery is one message for one account.
+type delivery struct {
+	account *account
+	token   string
+	number  uint64
+
+	intended, acknowledged time.Time
+
+	at    place // where it was last seen, if it was
+	state state
+
+	// In the list of those that may be forgotten, oldest first.
+	listed     bool
+	next, prev *delivery
 }
 
-// Tracked says whether the deliveries to an account are followed.
-func (r *Run) Tracked(account string) bool { return true }
+type state uint8
+
+const (
+	acknowledged state = 1 << iota
+	unknown            // no reply
+	seen
+	deleted // from where it was seen, by this run
+	doubled // reported
+	lost    // reported
+)
+
+// place is a message in an account; the mailbox's UIDVALIDITY is left out because a change of it is a violation of its own.
+type place struct {
+	mailbox string
+	uid     uint32
+}
+
+// account is what is followed of one account.
+type account struct {
+	name       string
+	deliveries map[uint64]*delivery // by message number
+	places     map[place]*delivery
+	// removed are the places of messages that this run deleted before it had seen what they were; excused is how many of these were
+	// forgotten. So many deliveries may be missing.
+	removed map[place]bool
+	excused int
+}
+
+// maxRemoved bounds account.removed.
+const maxRemoved = 256
+
+// ledger says of each delivery where it stands.
+type ledger struct {
+	mu       sync.Mutex
+	accounts map[string]*account
+	size     int       // deliveries held
+	list     *delivery // of a ring: the oldest that may be forgotten
+
+	tracked, confirmed int64
+	waiting, doubtful  int64 // not seen: acknowledged, without a reply
+}
 
 // Submitted is called before a message is sent; then, for each recipient, one of Acknowledged, Refused and Unknown.
-func (r *Run) Submitted(m *Message, intended time.Time) {}
-
-// Acknowledged: the server has taken responsibility for the message. From then on it must arrive.
-func (r *Run) Acknowledged(m *Message, to string, at time.Time) {}
-
-// Refused: the server said no. The message need not arrive.
-func (r *Run) Refused(m *Message, to string) {}
-
-// Unknown: the connection died before the reply. The message may arrive once or not at all.
-func (r *Run) Unknown(m *Message, to string) {}
-
-// Seen tells of a message in a mailbox; first is true for the first sighting of this delivery by this run.
-func (r *Run) Seen(account, mailbox string, uidValidity, uid uint32, token string, at time.Time) (d Delivery, first bool) {
-	return Delivery{}, false
+func (r *Run) Submitted(m *Message, intended time.Time) {
+	l := &r.ledger
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, to := range m.To {
+		if !r.Tracked(to) {
+			continue
+		}
+		if l.size >= r.options.MaxTracked {
+			r.reports.untracked.Add(1)
+			if !l.forgetOldest() {
+				continue
+			}
+		}
+		l.add(strings.ToLower(to), m, intended)
+	}
 }
 
-// Deleted says that this run is about to remove a message, or to move it away: it need not be there any more.
-func (r *Run) Deleted(account, mailbox string, uid uint32) {}
+func (l *ledger) add(to string, m *Message, intended time.Time) {
+	a := l.accounts[to]
+	if a == nil {
+		a = &account{name: to, deliveries: map[uint64]*delivery{}, places: map[place]*delivery{}}
+		l.accounts[to] = a
+	}
+	if a.deliveries[m.number] != nil {
+		return // named twice
+	}
+	a.deliveries[m.number] = &delivery{account: a, token: m.Token, number: m.number, intended: intended}
+	l.size++
+	l.tracked++
+}
 
-// Outstanding lists the tokens that were acknowledged for an account and not seen yet.
-func (r *Run) Outstanding(account string) []string { return nil }
+// find returns the delivery of a message to an account; nil if it is not followed.
+func (l *ledger) find(to string, number uint64) *delivery {
+	if a := l.accounts[strings.ToLower(to)]; a != nil {
+		return a.deliveries[number]
+	}
+	return nil
+}
 
-// Settle is the final comparison for an account: present is everything found in its mailboxes.
-func (r *Run) Settle(account string, present []Present, at time.Time, transcript []string) {}
+// Acknowledged: the server has taken responsibility for the message. From then on it must arrive.
+func (r *Run) Acknowledged(m *Message, to string, at time.Time) {
+	r.ledger.mu.Lock()
+	defer r.ledger.mu.Unlock()
+	if d := r.ledger.find(to, m.number); d != nil {
+		d.acknowledged = at
+		r.ledger.become(d, d.state|acknowledged)
+	}
+}
+
+// Refused: the server said no. The message need not arrive.
+func (r *Run) Refused(m *Message, to string) {
+	r.ledger.mu.Lock()
+	defer r.ledger.mu.Unlock()
+	if d := r.ledger.find(to, m.number); d != nil && d.state&seen == 0 {
+		r.ledger.forget(d)
+	}
+}
+
+// Unknown: the connection died before the reply. The message may arrive once or not at all.
+func (r *Run) Unknown(m *Message, to string) {
+	r.ledger.mu.Lock()
+	defer r.ledger.mu.Unlock()
+	if d := r.ledger.find(to, m.number); d != nil {
+		r.ledger.become(d, d.state|unknown)
+	}
+}
+
+// Outstanding lists the tokens that were acknowledged for an account and not seen yet, in the order they were made.
+func (r *Run) Outstanding(account string) []string {
+	r.ledger.mu.Lock()
+	defer r.ledger.mu.Unlock()
+	var waiting []*delivery
+	if a := r.ledger.accounts[strings.ToLower(account)]; a != nil {
+		for _, d := range a.deliveries {
+			if d.state.waiting() {
+				waiting = append(waiting, d)
+			}
+		}
+	}
+	slices.SortFunc(waiting, byNumber)
+	tokens := make([]string, len(waiting))
+	for i, d := range waiting {
+		tokens[i] = d.token
+	}
+	return tokens
+}
+
+func (s state) waiting() bool  { return s&acknowledged != 0 && s&seen == 0 }
+func (s state) doubtful() bool { return s&unknown != 0 && s&(acknowledged|seen) == 0 }
+
+// become changes a delivery's state and keeps the counts; what is seen or doubtful may be forgotten from then on.
+func (l *ledger) become(d *delivery, s state) {
+	l.waiting += count(s.waiting()) - count(d.state.waiting())
+	l.doubtful += count(s.doubtful()) - count(d.state.doubtful())
+	l.confirmed += count(s&seen != 0) - count(d.state&seen != 0)
+	d.state = s
+	switch mayForget := s&seen != 0 || s.doubtful(); {
+	case mayForget && !d.listed:
+		l.enlist(d)
+	case !mayForget && d.listed:
+		l.delist(d)
+	}
+}
+
+func count(yes bool) int64 {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+// forget removes a delivery. What was counted stays counted, but for those that wait.
+func (l *ledger) forget(d *delivery) {
+	l.waiting -= count(d.state.waiting())
+	l.doubtful -= count(d.state.doubtful())
+	if d.listed {
+		l.delist(d)
+	}
+	a := d.account
+	delete(a.deliveries, d.number)
+	if a.places[d.at] == d {
+		delete(a.places, d.at)
+	}
+	l.size--
+	if len(a.deliveries) == 0 {
+		delete(l.accounts, a.name)
+	}
+}
+
+// forgetOldest makes room; false if everything held still has to arrive.
+func (l *ledger) forgetOldest() bool {
+	if l.list == nil {
+		return false
+	}
+	l.forget(l.list)
+	return true
+}
+
+func (l *ledger) enlist(d *delivery) {
+	d.listed = true
+	if l.list == nil {
+		l.list, d.next, d.prev = d, d, d
+		return
+	}
+	d.next, d.prev = l.list, l.list.prev
+	d.prev.next, d.next.prev = d, d
+}
+
+func (l *ledger) delist(d *delivery) {
+	switch {
+	case d.next == d:
+		l.list = nil
+	case l.list == d:
+		l.list = d.next
+	}
+	d.prev.next, d.next.prev = d.next, d.prev
+	d.listed, d.next, d.prev = false, nil, nil
+}
+
+func (l *ledger) count(s *Summary) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.Tracked, s.Confirmed, s.Outstanding, s.Unknown = l.tracked, l.confirmed, l.waiting, l.doubtful
+}
+
+func byNumber(a, b *delivery) int {
+	return cmp.Compare(a.number, b.number)
+}

@@ -2,37 +2,67 @@ package content
 
 import (
 	"math/rand/v2"
-	"time"
+	"strings"
+	"sync"
+	"sync/atomic"
 )
 
-// Run is what one worker knows of one run's messages. Safe for concurrent use.
-type Run struct{}
+// Run is what one worker knows of one run's messages, and what it found. Safe for concurrent use.
+type Run struct {
+	id      string
+	worker  int
+	options Options
+	sizes   sizes
 
-// NewRun returns the Run of one worker. The same id, worker and seed make the same messages.
-func NewRun(id string, worker int, seed uint64, o Options) *Run { return &Run{} }
+	number  atomic.Uint64 // messages composed
+	threads threads
+	ledger  ledger
+	reports reports
+
+	mu        sync.Mutex
+	mailboxes map[mailboxKey]*mailbox
+	messages  atomic.Int64 // remembered in all mailboxes
+}
+
+type mailboxKey struct{ account, name string }
+
+// NewRun returns the Run of one worker. Tokens name it by the id, cut to 24 letters, digits and hyphens, and a mark of the seed: a run
+// with another seed makes other messages.
+func NewRun(id string, worker int, seed uint64, o Options) *Run {
+	o = o.withDefaults()
+	r := &Run{id: runName(id, seed), worker: max(worker, 0), options: o, sizes: newSizes(o), mailboxes: map[mailboxKey]*mailbox{}}
+	r.ledger.accounts = map[string]*account{}
+	return r
+}
 
 // Recipients draws a number of recipients: geometric with the mean of the options, at least 1, at most 100.
-func (r *Run) Recipients(rng *rand.Rand) int { return 1 }
+func (r *Run) Recipients(rng *rand.Rand) int { return recipients(rng, r.options.RecipientsMean) }
 
-// Compose writes a message from one address to others.
-func (r *Run) Compose(rng *rand.Rand, from string, to []string, date time.Time) *Message {
-	return &Message{From: from, To: to}
+// Tracked says whether the deliveries to an account are followed: always the same for an address, on every worker.
+func (r *Run) Tracked(account string) bool {
+	h := sum(emptyDigest, strings.ToLower(account)).mixed()
+	return float64(h>>11) < r.options.Witnesses*(1<<53)
 }
 
-// Message is a generated message: Raw is what goes on the wire, CRLF line ends, 7-bit, lines of at most 998 octets (RFC 5322, 2.1.1).
-type Message struct {
-	Token string
-	From  string
-	To    []string
-	Raw   []byte
+// own says whether this worker made the message in this run.
+func (r *Run) own(id *identity) bool { return id.run == r.id && id.worker == r.worker }
+
+// mailbox returns what is shared by all the sessions of a mailbox. Beyond the bound, a session gets a state of its own.
+func (r *Run) mailbox(account, name string) *mailbox {
+	key := mailboxKey{strings.ToLower(account), name}
+	if strings.EqualFold(name, "INBOX") {
+		key.name = "INBOX"
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	box, ok := r.mailboxes[key]
+	if !ok {
+		box = &mailbox{run: r, account: key.account, name: key.name}
+		if len(r.mailboxes) < r.options.MaxTracked {
+			r.mailboxes[key] = box
+		} else {
+			r.reports.untracked.Add(1)
+		}
+	}
+	return box
 }
-
-// TokenHeader is the name of the header that carries the token.
-const TokenHeader = "X-Load-Token"
-
-// Check recomputes a message from its token and compares. Headers that servers put on top are not looked at.
-// The error names the first differing byte; the token is given even then, if it could be read.
-func Check(raw []byte) (token string, err error) { return "", nil }
-
-// TokenOf finds the token in a message or its header.
-func TokenOf(header []byte) (token string, ok bool) { return "", false }

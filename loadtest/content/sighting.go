@@ -1,0 +1,159 @@
+package content
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Present is a message found in a mailbox at the end.
+type Present struct {
+	Mailbox          string
+	UIDValidity, UID uint32
+	Token            string
+}
+
+// Seen tells of a message in a mailbox; first is true for the first sighting of this delivery by this run. A second UID with the same
+// token in one mailbox is a violation, unless this run has deleted the first. [Mirror.Seen] is the same with a transcript.
+func (r *Run) Seen(account, mailbox string, uidValidity, uid uint32, token string, at time.Time) (d Delivery, first bool) {
+	return r.seen(r.mailbox(account, mailbox), uidValidity, uid, token, at, nil)
+}
+
+// Seen is [Run.Seen] of a message in this session's mailbox.
+func (m *Mirror) Seen(uid uint32, token string, at time.Time) (d Delivery, first bool) {
+	return m.box.run.seen(m.box, 0, uid, token, at, m.transcript)
+}
+
+func (r *Run) seen(box *mailbox, uidValidity, uid uint32, token string, at time.Time, transcript func() []string) (Delivery, bool) {
+	report := func(kind, detail string) {
+		r.reports.add(Violation{Kind: kind, Account: box.account, Mailbox: box.name, UID: uid, Detail: detail, At: at}, transcript)
+	}
+	id, ok := box.sighted(uidValidity, uid, token, transcript)
+	if !ok || !r.own(&id) {
+		return Delivery{}, false
+	}
+	l := &r.ledger
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	d := l.find(box.account, id.number)
+	if d == nil {
+		return Delivery{}, false
+	}
+	first := d.state&seen == 0
+	here := place{box.name, uid}
+	if !first && d.at != here && d.at.mailbox == here.mailbox && d.state&(deleted|doubled) == 0 {
+		report(Doubled, twice(token, d.at.uid, uid))
+		d.state |= doubled
+	}
+	l.put(d, here)
+	return Delivery{Intended: d.intended, Acknowledged: d.acknowledged, Known: true}, first
+}
+
+// put notes where a delivery was seen.
+func (l *ledger) put(d *delivery, here place) {
+	a := d.account
+	s := d.state | seen
+	if d.at != here {
+		if a.places[d.at] == d {
+			delete(a.places, d.at)
+		}
+		d.at, a.places[here] = here, d
+		s &^= deleted
+	}
+	if a.removed[here] {
+		delete(a.removed, here)
+		s |= deleted
+	}
+	l.become(d, s)
+}
+
+// Deleted says that this run is about to remove a message, or to move it away: it need not be there any more. Call it before the
+// command is sent; [Mirror.Deleted] knows more. A message deleted before it was Seen excuses any one delivery to the account.
+func (r *Run) Deleted(account, mailbox string, uid uint32) {
+	r.deleted(r.mailbox(account, mailbox), uid)
+}
+
+func (r *Run) deleted(box *mailbox, uid uint32) {
+	l := &r.ledger
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := l.accounts[box.account]
+	if a == nil {
+		return
+	}
+	here := place{box.name, uid}
+	if d := a.places[here]; d != nil {
+		d.state |= deleted
+		return
+	}
+	if a.removed == nil {
+		a.removed = map[place]bool{}
+	}
+	if len(a.removed) < maxRemoved || a.removed[here] {
+		a.removed[here] = true
+	} else {
+		a.excused++
+	}
+}
+
+// Settle is the final comparison for an account. Present is everything found in all its mailboxes; at is when looking for it began:
+// what was acknowledged later is not judged. What is acknowledged and not present is lost, unless this run deleted it.
+func (r *Run) Settle(account string, present []Present, at time.Time, transcript []string) {
+	kept := func() []string { return transcript }
+	there := r.recount(account, present, at, kept)
+	l := &r.ledger
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := l.accounts[strings.ToLower(account)]
+	if a == nil {
+		return
+	}
+	var missing []*delivery
+	for _, d := range a.deliveries {
+		if d.state&acknowledged != 0 && d.state&(deleted|lost) == 0 && !there[d.number] && !d.acknowledged.After(at) {
+			missing = append(missing, d)
+		}
+	}
+	slices.SortFunc(missing, byNumber)
+	for _, d := range missing[min(len(missing), len(a.removed)+a.excused):] {
+		d.state |= lost
+		r.reports.add(Violation{Kind: Lost, Account: a.name, Mailbox: d.at.mailbox, UID: d.at.uid, At: at, Detail: d.missing()}, kept)
+	}
+}
+
+// recount takes everything present as seen and returns the numbers of the messages that are.
+func (r *Run) recount(account string, present []Present, at time.Time, transcript func() []string) map[uint64]bool {
+	there := map[uint64]bool{}
+	type copies struct{ mailbox, token string }
+	first := map[copies]uint32{}
+	for _, p := range present {
+		box := r.mailbox(account, p.Mailbox)
+		delivery, _ := r.seen(box, p.UIDValidity, p.UID, p.Token, at, transcript)
+		id, err := parseToken(p.Token)
+		if err != nil || !r.own(&id) {
+			continue
+		}
+		there[id.number] = true
+		key := copies{box.name, p.Token}
+		if uid, again := first[key]; again && uid != p.UID && !delivery.Known {
+			r.reports.add(Violation{Kind: Doubled, Account: box.account, Mailbox: box.name, UID: p.UID, At: at,
+				Detail: twice(p.Token, uid, p.UID)}, transcript)
+		}
+		first[key] = p.UID
+	}
+	return there
+}
+
+func twice(token string, first, second uint32) string {
+	return fmt.Sprintf("%s is there twice, as UID %d and UID %d", token, first, second)
+}
+
+// missing says what is known of a delivery that is not there.
+func (d *delivery) missing() string {
+	text := fmt.Sprintf("%s, acknowledged at %s, ", d.token, d.acknowledged.UTC().Format(time.RFC3339Nano))
+	if d.state&seen == 0 {
+		return text + "is not there and never was"
+	}
+	return text + fmt.Sprintf("is no longer there: it was UID %d", d.at.uid)
+}

@@ -1,0 +1,124 @@
+package content
+
+import (
+	"math"
+	"slices"
+)
+
+// store is what this run's STOREs have made of one message.
+type store struct {
+	set, cleared flagSet // as confirmed
+	begun        uint32  // clock when the last STORE was sent
+	confirmed    uint32  // clock when the last was answered
+	inFlight     int
+	overlapped   bool // two were in flight at once: who was last is not known
+}
+
+// Storing is called before a STORE of flags is sent, done after its tagged reply (or the session's end); ok only if all the messages were
+// changed. Add is true for +FLAGS, false for -FLAGS. From then on a FETCH that is sent after the reply must show it. Storing \Deleted
+// implies [Mirror.Deleted], for any session may expunge what has it.
+func (m *Mirror) Storing(uids []uint32, flags []string, add bool) (done func(ok bool)) {
+	b := m.box
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	mask, generation := b.flagSet(flags)&^overflowFlag, b.generation
+	if add && mask&deletedFlag != 0 {
+		m.delete(uids)
+	}
+	b.tick()
+	stores := make([]*store, len(uids))
+	for i, uid := range uids {
+		message := b.message(uid)
+		if message == nil {
+			continue
+		}
+		if message.store == nil {
+			message.store = &store{}
+		}
+		message.store.begin(mask, add, b.clock)
+		stores[i] = message.store
+	}
+	return func(ok bool) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		now := b.tick()
+		for i, uid := range uids {
+			// Forgotten meanwhile, it may have been made anew.
+			if message := b.find(uid); generation == b.generation && message != nil && message.store != nil && message.store == stores[i] {
+				stores[i].end(mask, add, ok, now)
+			}
+		}
+	}
+}
+
+// Stored is Storing and done(true) at once, for a STORE that has just succeeded while no other session stored.
+func (m *Mirror) Stored(uid uint32, flags []string, added bool) {
+	m.Storing([]uint32{uid}, flags, added)(true)
+}
+
+// Deleted says that this run is about to remove messages from this mailbox, or to move them away: call it before EXPUNGE, UID EXPUNGE
+// or MOVE is sent. A message that is there no more without this is lost.
+func (m *Mirror) Deleted(uids ...uint32) {
+	m.box.mu.Lock()
+	defer m.box.mu.Unlock()
+	m.delete(uids)
+}
+
+func (m *Mirror) delete(uids []uint32) {
+	for _, uid := range uids {
+		known := m.box.find(uid)
+		if known != nil {
+			// The server may know of its end before any session is told.
+			known.store, known.told = nil, math.MaxUint32
+		}
+		// Somebody else's message excuses nothing.
+		if known == nil || known.token == 0 || known.ours {
+			m.box.run.deleted(m.box, uid)
+		}
+	}
+}
+
+func (s *store) begin(mask flagSet, add bool, now uint32) {
+	s.overlapped = s.overlapped || s.inFlight > 0
+	s.inFlight++
+	s.begun = now
+	// From now on the opposite may hold at any time.
+	if add {
+		s.cleared &^= mask
+	} else {
+		s.set &^= mask
+	}
+}
+
+func (s *store) end(mask flagSet, add, ok bool, now uint32) {
+	s.inFlight--
+	s.confirmed = now
+	s.set, s.cleared = s.set&^mask, s.cleared&^mask
+	switch {
+	case !ok || s.overlapped:
+	case add:
+		s.set |= mask
+	default:
+		// Reading a body sets \Seen (RFC 9051, 6.4.5): that it stays away is not certain.
+		s.cleared |= mask &^ seenFlag
+	}
+	if s.inFlight == 0 {
+		s.overlapped = false
+	}
+}
+
+// broken returns the flags that should be there and are not, and the other way round, for a FETCH that began at a moment.
+// Both are empty if the STOREs were not all over by then.
+func (s *store) broken(flags flagSet, began uint32) (lost, revived flagSet) {
+	if s == nil || s.inFlight > 0 || s.begun >= began || s.confirmed >= began || flags&overflowFlag != 0 {
+		return 0, 0
+	}
+	return s.set &^ flags, s.cleared & flags
+}
+
+// span is a range of UIDs or sequence numbers, both ends included.
+type span struct{ first, last uint32 }
+
+func contains(set []span, n uint32) bool {
+	return slices.ContainsFunc(set, func(s span) bool { return s.first <= n && n <= s.last })
+}
