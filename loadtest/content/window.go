@@ -3,6 +3,7 @@ package content
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -40,41 +41,38 @@ const (
 )
 
 // Fetching is called before a FETCH of FLAGS or MODSEQ is sent, with its set of UIDs or of sequence numbers, and done after its tagged
-// reply; ok if that was OK. Lost flags and falling modseqs are found only between the two.
-func (m *Mirror) Fetching(set string, uid bool) (done func(ok bool)) {
+// OK: not if it failed, for then nothing had to come. Lost flags and falling modseqs are found only between the two.
+func (m *Mirror) Fetching(set string, uid bool) (done func()) {
 	b := m.box
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	w := m.open(b.tick())
 	w.bySeq = !uid
 	w.set = parseSet(set, uid, m.exists)
-	return func(ok bool) {
+	return func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		m.close(w, ok)
+		m.close(w)
 	}
 }
 
-// open begins a window; beyond the bound it is never looked at.
+// open begins a window. Those of commands that failed are never closed: beyond the bound the oldest is dropped.
 func (m *Mirror) open(began uint32) *window {
 	w := &window{began: began}
-	if len(m.windows) < maxWindows {
-		m.windows = append(m.windows, w)
+	if len(m.windows) >= maxWindows {
+		m.windows = slices.Delete(m.windows, 0, 1)
 	}
+	m.windows = append(m.windows, w)
 	return w
 }
 
-// close ends a window and judges, unless the command failed: then nothing had to come.
-func (m *Mirror) close(w *window, ok bool) {
-	for i, open := range m.windows {
-		if open == w {
-			m.windows = append(m.windows[:i], m.windows[i+1:]...)
-			break
-		}
-	}
-	if !ok || !m.alive() {
+// close ends a window and judges, unless it was dropped.
+func (m *Mirror) close(w *window) {
+	i := slices.Index(m.windows, w)
+	if i < 0 || !m.alive() {
 		return
 	}
+	m.windows = slices.Delete(m.windows, i, i+1)
 	for uid, v := range w.verdicts {
 		known := m.box.find(uid)
 		if known == nil {
