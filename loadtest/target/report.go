@@ -24,7 +24,7 @@ type Report struct {
 // PodSeries are the figures of one Pod.
 type PodSeries struct {
 	Name     string `json:"name"`
-	Restarts int    `json:"restarts"` // times its process was seen to have started anew
+	Restarts int    `json:"restarts"` // times its process was seen to have started anew; what the old one did since its last sample is lost
 	Failures int    `json:"failures"` // samples that failed
 	Series
 }

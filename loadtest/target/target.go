@@ -6,6 +6,7 @@ package target
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -22,7 +23,7 @@ type Pod struct {
 // Options say what to sample.
 type Options struct {
 	// Pods lists the Pods of the moment. It is asked at the start, every 10 seconds and at the end; while it fails, the
-	// last list stands.
+	// last list stands. It must return when its context ends.
 	Pods     func(ctx context.Context) ([]Pod, error)
 	Interval time.Duration // between samples; 0: 2 s
 	Start    time.Time     // 0 of the run's time; it may lie ahead. Zero: when sampling starts
@@ -184,7 +185,7 @@ func (s *Sampler) sweep(ctx context.Context) {
 		})
 	}
 	wg.Wait()
-	if context.Cause(ctx) == context.Canceled {
+	if errors.Is(ctx.Err(), context.Canceled) {
 		return // the target is not to blame
 	}
 	for i, p := range list {
@@ -219,7 +220,7 @@ func (s *Sampler) read(ctx context.Context, p Pod, look func() (*processes, erro
 		}
 		return processes.read(time.Now(), p.PID)
 	}
-	return reading{}, fmt.Errorf("cannot read: it has neither an address nor a process")
+	return reading{}, errors.New("cannot read: it has neither an address nor a process")
 }
 
 // known is the Pod of that name; nil when there are too many.
