@@ -40,6 +40,15 @@ type Faults struct {
 // Stall stops every reply for the last For of every Every since the start: an operation that begins or waits within a stall ends after it.
 type Stall struct{ Every, For time.Duration }
 
+// left is how long the stall at a time since the start goes on; 0 or less: there is none.
+func (s Stall) left(since time.Duration) time.Duration {
+	into := since % s.Every
+	if into < s.Every-s.For {
+		return 0
+	}
+	return s.Every - into
+}
+
 func (o Options) validate() error {
 	if o.Stall.Every < 0 || o.Stall.For < 0 || o.Stall.For > 0 && o.Stall.For >= o.Stall.Every {
 		return fmt.Errorf("Stall: found %v every %v; accepted is a duration shorter than the period", o.Stall.For, o.Stall.Every)

@@ -192,12 +192,11 @@ func (s *Server) handshake(c net.Conn) (*tls.Conn, error) {
 
 // hold returns when there is no stall.
 func (s *Server) hold() {
-	stall := s.options.Stall
-	into := time.Since(s.started)%stall.Every - (stall.Every - stall.For)
-	if into < 0 {
+	left := s.options.Stall.left(time.Since(s.started))
+	if left <= 0 {
 		return
 	}
-	over := time.NewTimer(stall.For - into)
+	over := time.NewTimer(left)
 	defer over.Stop()
 	select {
 	case <-over.C:
