@@ -2,8 +2,9 @@ package content
 
 import "fmt"
 
-// Checkpoint compares what two sessions of one mailbox were told: UIDs, flags and modseqs must agree. The mailbox must not have changed
-// between the last NOOP of the one and that of the other: that is certain if a second NOOP of the first leaves its Version as it was.
+// Checkpoint compares what two sessions of one mailbox were told: UIDs, flags and modseqs must agree. Flags must not have changed and
+// nothing been expunged between the last NOOP of the one and that of the other: that is certain if a second NOOP of the first leaves
+// its Version as it was. New mail may have come for one of them only.
 func (r *Run) Checkpoint(a, b *Mirror) {
 	if a.box != b.box {
 		return
@@ -13,8 +14,12 @@ func (r *Run) Checkpoint(a, b *Mirror) {
 	if !a.alive() || !b.alive() {
 		return
 	}
-	if a.exists != b.exists {
-		a.report(Checkpoint, 0, fmt.Sprintf("one session has %d messages, another %d", a.exists, b.exists))
+	if a.exists < b.exists {
+		a, b = b, a
+	}
+	if i, _ := a.search(b.exists + 1); i < len(a.known) && a.known[i].uid < b.next {
+		a.report(Checkpoint, a.known[i].uid, fmt.Sprintf("one session has %d messages; another has %d, and it knows of UIDs to %d",
+			a.exists, b.exists, b.next-1))
 		return
 	}
 	for i, j := 0, 0; i < len(a.known) && j < len(b.known); {

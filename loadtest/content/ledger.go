@@ -42,10 +42,11 @@ const (
 	lost    // reported
 )
 
-// place is a message in an account; the mailbox's UIDVALIDITY is left out because a change of it is a violation of its own.
+// place is a message in an account.
 type place struct {
-	mailbox string
-	uid     uint32
+	mailbox    string
+	generation int // of the mailbox's UIDVALIDITY
+	uid        uint32
 }
 
 // account is what is followed of one account.

@@ -20,6 +20,7 @@ const (
 type mailbox struct {
 	run           *Run
 	account, name string
+	shared        bool // its messages count
 
 	mu         sync.Mutex
 	generation int // counts changes of UIDVALIDITY: views of an earlier one are dead
@@ -95,16 +96,22 @@ func (b *mailbox) message(uid uint32) *message {
 		b.messages[i] = message{uid: uid}
 		return &b.messages[i]
 	}
-	b.run.messages.Add(1)
+	b.count(1)
 	b.messages = slices.Insert(b.messages, i, message{uid: uid})
 	return &b.messages[i]
+}
+
+func (b *mailbox) count(n int) {
+	if b.shared {
+		b.run.messages.Add(int64(n))
+	}
 }
 
 // expunge notes that a UID is gone for good.
 func (b *mailbox) expunge(uid uint32) {
 	if i, found := b.search(uid); found {
 		b.messages = slices.Delete(b.messages, i, i+1)
-		b.run.messages.Add(-1)
+		b.count(-1)
 	}
 	if len(b.expunged) < maxExpunged {
 		b.expunged = append(b.expunged, gone{uid, b.clock})
@@ -135,7 +142,7 @@ func (b *mailbox) valid(validity uint32, transcript func() []string) {
 	}
 	if b.validity != 0 {
 		b.report(Violation{Kind: UIDValidity, Detail: fmt.Sprintf("UIDVALIDITY was %d and is %d", b.validity, validity)}, transcript)
-		b.run.messages.Add(-int64(len(b.messages)))
+		b.count(-len(b.messages))
 		b.messages, b.expunged, b.expunges, b.next, b.highest = nil, nil, 0, 0, 0
 		b.generation++
 	}
@@ -155,17 +162,20 @@ func (b *mailbox) report(v Violation, transcript func() []string) {
 	b.run.reports.add(v, transcript)
 }
 
+// place is where a UID is now.
+func (b *mailbox) place(uid uint32) place { return place{b.name, b.generation, uid} }
+
 // sighted checks a token that was found at a UID and returns what it says; not ok if it is to be left out of the ledger.
-func (b *mailbox) sighted(validity, uid uint32, token string, transcript func() []string) (identity, bool) {
+func (b *mailbox) sighted(validity, uid uint32, token string, transcript func() []string) (id identity, here place, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.valid(validity, transcript)
 	id, err := parseToken(token)
 	if err != nil {
 		b.report(Violation{Kind: Flipped, UID: uid, Detail: err.Error()}, transcript)
-		return id, false
+		return id, here, false
 	}
-	return id, b.identify(b.message(uid), uid, token, &id, transcript)
+	return id, b.place(uid), b.identify(b.message(uid), uid, token, &id, transcript)
 }
 
 // identify notes whose token a UID has; false is a violation. The message may be nil.

@@ -51,7 +51,7 @@ const maxKnown = 4096
 // Mirror returns the view of a session that is about to select a mailbox. Account is the address that mail is sent to; transcript gives
 // the session's last lines for a violation's report and may be nil. It is called by whoever calls the mirror.
 func (r *Run) Mirror(account, mailbox string, transcript func() []string) *Mirror {
-	m := &Mirror{box: r.mailbox(account, mailbox), transcript: transcript}
+	m := &Mirror{box: r.mailbox(account, mailbox, true), transcript: transcript}
 	m.box.mu.Lock()
 	defer m.box.mu.Unlock()
 	m.generation = m.box.generation

@@ -10,7 +10,7 @@ const (
 	Office
 )
 
-// Options of a Run. The zero value is small messages to one recipient, without threads or files, every account followed.
+// Options of a Run. The zero value is small messages to one recipient, without threads or files, and nobody's deliveries are followed.
 type Options struct {
 	Sizes Sizes
 	// MeanBytes is the mean size of Office messages; 0 is 75,000. MaxBytes is the largest message; 0 is 25 MiB.
@@ -21,7 +21,7 @@ type Options struct {
 	ReplyShare float64
 	// AttachmentShare is the share of messages that carry files, 0 to 1; in Office mail these are the tail, and 0 is 0.15.
 	AttachmentShare float64
-	// Witnesses is the share of accounts whose deliveries are followed one by one; 0 and 1 are all, a negative one none.
+	// Witnesses is the share of accounts whose deliveries are followed one by one, 0 to 1.
 	Witnesses float64
 	// MaxTracked bounds the deliveries followed at once, the mailboxes known and, times eight, the messages whose IMAP data are
 	// remembered; 0 is 131,072: at most about 150 MB in all.
@@ -36,9 +36,6 @@ func (o Options) withDefaults() Options {
 		o.MaxBytes = 25 << 20
 	}
 	o.MaxBytes = min(max(o.MaxBytes, 2048), maxSize)
-	if o.Witnesses == 0 {
-		o.Witnesses = 1
-	}
 	if o.MaxTracked <= 0 {
 		o.MaxTracked = 1 << 17
 	}

@@ -47,22 +47,24 @@ func (r *Run) Tracked(account string) bool {
 // own says whether this worker made the message in this run.
 func (r *Run) own(id *identity) bool { return id.run == r.id && id.worker == r.worker }
 
-// mailbox returns what is shared by all the sessions of a mailbox. Beyond the bound, a session gets a state of its own.
-func (r *Run) mailbox(account, name string) *mailbox {
-	key := mailboxKey{strings.ToLower(account), name}
+// mailbox returns what is shared by all the sessions of a mailbox. If nothing is and none is to be kept, or there is no room, it is
+// the caller's own.
+func (r *Run) mailbox(account, name string, keep bool) *mailbox {
 	if strings.EqualFold(name, "INBOX") {
-		key.name = "INBOX"
+		name = "INBOX"
 	}
+	key := mailboxKey{strings.ToLower(account), name}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	box, ok := r.mailboxes[key]
-	if !ok {
-		box = &mailbox{run: r, account: key.account, name: key.name}
-		if len(r.mailboxes) < r.options.MaxTracked {
-			r.mailboxes[key] = box
-		} else {
-			r.reports.untracked.Add(1)
-		}
+	if box := r.mailboxes[key]; box != nil {
+		return box
+	}
+	box := &mailbox{run: r, account: key.account, name: key.name, shared: keep && len(r.mailboxes) < r.options.MaxTracked}
+	switch {
+	case box.shared:
+		r.mailboxes[key] = box
+	case keep:
+		r.reports.untracked.Add(1)
 	}
 	return box
 }

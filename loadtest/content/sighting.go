@@ -15,9 +15,10 @@ type Present struct {
 }
 
 // Seen tells of a message in a mailbox; first is true for the first sighting of this delivery by this run. A second UID with the same
-// token in one mailbox is a violation, unless this run has deleted the first. [Mirror.Seen] is the same with a transcript.
+// token in one mailbox is a violation, be the first deleted or not: copy and move to other mailboxes only. [Mirror.Seen] is the same
+// with a transcript.
 func (r *Run) Seen(account, mailbox string, uidValidity, uid uint32, token string, at time.Time) (d Delivery, first bool) {
-	return r.seen(r.mailbox(account, mailbox), uidValidity, uid, token, at, nil)
+	return r.seen(r.mailbox(account, mailbox, r.Tracked(account)), uidValidity, uid, token, at, nil)
 }
 
 // Seen is [Run.Seen] of a message in this session's mailbox.
@@ -29,7 +30,7 @@ func (r *Run) seen(box *mailbox, uidValidity, uid uint32, token string, at time.
 	report := func(kind, detail string) {
 		r.reports.add(Violation{Kind: kind, Account: box.account, Mailbox: box.name, UID: uid, Detail: detail, At: at}, transcript)
 	}
-	id, ok := box.sighted(uidValidity, uid, token, transcript)
+	id, here, ok := box.sighted(uidValidity, uid, token, transcript)
 	if !ok || !r.own(&id) {
 		return Delivery{}, false
 	}
@@ -41,8 +42,7 @@ func (r *Run) seen(box *mailbox, uidValidity, uid uint32, token string, at time.
 		return Delivery{}, false
 	}
 	first := d.state&seen == 0
-	here := place{box.name, uid}
-	if !first && d.at != here && d.at.mailbox == here.mailbox && d.state&(deleted|doubled) == 0 {
+	if !first && d.at.mailbox == here.mailbox && d.at.generation == here.generation && d.at.uid != uid && d.state&doubled == 0 {
 		report(Doubled, twice(token, d.at.uid, uid))
 		d.state |= doubled
 	}
@@ -58,8 +58,10 @@ func (l *ledger) put(d *delivery, here place) {
 		if a.places[d.at] == d {
 			delete(a.places, d.at)
 		}
+		if d.at.mailbox != here.mailbox {
+			s &^= deleted
+		}
 		d.at, a.places[here] = here, d
-		s &^= deleted
 	}
 	if a.removed[here] {
 		delete(a.removed, here)
@@ -71,18 +73,20 @@ func (l *ledger) put(d *delivery, here place) {
 // Deleted says that this run is about to remove a message, or to move it away: it need not be there any more. Call it before the
 // command is sent; [Mirror.Deleted] knows more. A message deleted before it was Seen excuses any one delivery to the account.
 func (r *Run) Deleted(account, mailbox string, uid uint32) {
-	r.deleted(r.mailbox(account, mailbox), uid)
+	box := r.mailbox(account, mailbox, r.Tracked(account))
+	box.mu.Lock()
+	here := box.place(uid)
+	box.mu.Unlock()
+	r.ledger.deleted(box.account, here)
 }
 
-func (r *Run) deleted(box *mailbox, uid uint32) {
-	l := &r.ledger
+func (l *ledger) deleted(account string, here place) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	a := l.accounts[box.account]
+	a := l.accounts[account]
 	if a == nil {
 		return
 	}
-	here := place{box.name, uid}
 	if d := a.places[here]; d != nil {
 		d.state |= deleted
 		return
@@ -128,7 +132,7 @@ func (r *Run) recount(account string, present []Present, at time.Time, transcrip
 	type copies struct{ mailbox, token string }
 	first := map[copies]uint32{}
 	for _, p := range present {
-		box := r.mailbox(account, p.Mailbox)
+		box := r.mailbox(account, p.Mailbox, true)
 		delivery, _ := r.seen(box, p.UIDValidity, p.UID, p.Token, at, transcript)
 		id, err := parseToken(p.Token)
 		if err != nil || !r.own(&id) {

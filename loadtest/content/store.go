@@ -73,7 +73,7 @@ func (m *Mirror) delete(uids []uint32) {
 		}
 		// Somebody else's message excuses nothing.
 		if known == nil || known.token == 0 || known.ours {
-			m.box.run.deleted(m.box, uid)
+			m.box.run.ledger.deleted(m.box.account, m.box.place(uid))
 		}
 	}
 }
