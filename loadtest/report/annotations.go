@@ -12,10 +12,10 @@ import (
 // maxAnnotations is how many errors GitHub shows of one step.
 const maxAnnotations = 10
 
-// Annotate prints GitHub workflow commands, which show the verdict on the pull request: at most ten errors, and a notice
-// for a run that passed. Callers print them when GITHUB_ACTIONS is "true".
+// WriteAnnotations prints GitHub workflow commands, which show the verdict on the pull request: at most ten errors, or a
+// notice for a run that passed. It is for callers that find GITHUB_ACTIONS=true.
 // https://docs.github.com/actions/reference/workflow-commands-for-github-actions
-func Annotate(w io.Writer, r *Report) error {
+func WriteAnnotations(w io.Writer, r *Report) error {
 	b := bufio.NewWriter(w)
 	title := "Load test " + r.Name + ": " + r.Headline()
 	if r.Verdict == gate.Pass {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
@@ -30,20 +31,21 @@ var page = template.Must(template.New("report").Funcs(template.FuncMap{
 	"number": format.Number, "bytes": func(n int64) string { return format.Bytes(float64(n)) },
 	"metric": func(g gate.Outcome) string { return format.Metric(g.Expr, g.Value) },
 	"clock":  func(s float64) string { return format.Clock(time.Duration(finite(s) * float64(time.Second))) },
-	"moment": plot.Moment, "add": func(a, b int64) int64 { return a + b },
+	"moment": plot.Moment, "why": gateReason, "add": func(a, b int64) int64 { return a + b },
 }).Parse(pageTemplate))
 
 // view is what the template shows.
 type view struct {
 	*Report
 	Headline, Sentence string
+	Further            []string // reasons beside the sentence
+	Began              bool
 	Policy             template.HTMLAttr
 	Style              template.CSS
 	Script             template.JS
 	Rows               []row
-	Classes            []class
 	WarmUp, WarmUpBad  int64
-	Run                []template.HTML // throughput, errors, sessions
+	Run, Held          []template.HTML // throughput and errors; sessions and operations in flight
 	Cards              []card
 	Lag                []template.HTML
 	Resources          []template.HTML
@@ -51,6 +53,7 @@ type view struct {
 	Endpoints          []endpoint
 	Total              *Operation // of all operations, without latencies; nil when there are none
 	ErrorShare         float64
+	Drained            bool // something completed after the end
 }
 
 // UsersFloat is for the template's number.
@@ -65,12 +68,13 @@ type row struct {
 	Operation
 	ErrorShare   float64
 	Distribution template.HTML
+	ByClass      []class // errors, the most frequent class first
 }
 
-// class counts the errors of one class of one operation.
+// class counts the errors of one class.
 type class struct {
-	Operation, Class string
-	Count            int64
+	Name  string
+	Count int64
 }
 
 // card shows one operation over time.
@@ -86,7 +90,7 @@ type endpoint struct{ Name, Address string }
 func WriteHTML(w io.Writer, r *Report) error {
 	sum := sha256.Sum256([]byte(script))
 	v := view{
-		Report: r, Headline: r.Headline(), Sentence: r.Sentence(), Style: template.CSS(styleSheet), Script: template.JS(script),
+		Report: r, Headline: r.Headline(), Sentence: r.Sentence(), Further: r.further(), Began: r.began(), Style: template.CSS(styleSheet), Script: template.JS(script),
 		Policy: template.HTMLAttr(`content="default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-` +
 			base64.StdEncoding.EncodeToString(sum[:]) + `'; base-uri 'none'; form-action 'none'"`),
 	}
@@ -101,17 +105,14 @@ func WriteHTML(w io.Writer, r *Report) error {
 		v.Total.Rate += row.Rate
 		v.WarmUp += row.WarmUp
 		v.WarmUpBad += row.WarmUpErrors
-		for _, name := range slices.Sorted(maps.Keys(row.Classes)) {
-			v.Classes = append(v.Classes, class{row.Name, name, row.Classes[name]})
-		}
 	}
 	if v.Total != nil && v.Total.Errors > 0 {
 		v.ErrorShare = float64(v.Total.Errors) / float64(v.Total.Count+v.Total.Errors)
 	}
-	slices.SortStableFunc(v.Classes, func(a, b class) int { return int(min(1, max(-1, b.Count-a.Count))) })
 	t := timelineOf(r)
 	if t.columns > 0 {
-		v.Run, v.Cards, v.Lag = t.run(), t.cards(v.Rows), t.lag()
+		v.Run, v.Held, v.Cards, v.Lag = t.run(), t.held(), t.cards(v.Rows), t.lag()
+		v.Drained = t.to > r.Seconds
 	}
 	v.Resources, v.Pods = t.resources(), t.pods()
 	for _, name := range slices.Sorted(maps.Keys(r.Environment.Target)) {
@@ -125,7 +126,7 @@ func rows(r *Report) []row {
 	names := slices.Sorted(maps.Keys(r.Operations))
 	slices.SortStableFunc(names, func(a, b string) int {
 		x, y := r.Operations[a], r.Operations[b]
-		return int(min(1, max(-1, y.Count+y.Errors+y.Skipped-x.Count-x.Errors-x.Skipped)))
+		return cmp.Compare(y.Count+y.Errors+y.Skipped, x.Count+x.Errors+x.Skipped)
 	})
 	scale := latencyScale(r)
 	var out []row
@@ -135,6 +136,10 @@ func rows(r *Report) []row {
 		if all := o.Count + o.Errors; all > 0 {
 			line.ErrorShare = float64(o.Errors) / float64(all)
 		}
+		for _, c := range slices.Sorted(maps.Keys(o.Classes)) {
+			line.ByClass = append(line.ByClass, class{c, o.Classes[c]})
+		}
+		slices.SortStableFunc(line.ByClass, func(a, b class) int { return cmp.Compare(b.Count, a.Count) })
 		out = append(out, line)
 	}
 	return out

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"gouv.tg/messagerie/loadtest/gate"
+	"gouv.tg/messagerie/loadtest/report/internal/format"
 )
 
 type junitSuites struct {
@@ -130,10 +131,10 @@ func (r *Report) reached() bool {
 }
 
 func gateProblem(g gate.Outcome) string {
-	if g.Reason != "" {
-		return g.Reason
+	if reason := gateReason(g); reason != "" {
+		return reason
 	}
-	return fmt.Sprintf("measured %g over %d samples", g.Value, g.Count)
+	return fmt.Sprintf("measured %s over %d samples", format.Metric(g.Expr, g.Value), g.Count)
 }
 
 func violations(r *Report) string {

@@ -40,11 +40,25 @@ func (r *Report) Sentence() string {
 	case gate.Content:
 		return fmt.Sprintf("%s found: %s.", plural(int(r.Content.Errors), "content violation was", "content violations were"), r.kinds())
 	case gate.Invalid:
+		if !r.began() {
+			return "The run never began: " + r.why(r.Generator.Reason) + "."
+		}
 		return "The figures prove nothing about the target: " + r.why(r.Generator.Reason) + "."
 	case gate.Aborted:
 		return "The run ended before its time: " + r.why("") + "."
 	}
 	return "The run has no verdict: " + r.why("") + "."
+}
+
+// began tells whether anything was measured.
+func (r *Report) began() bool { return r.Series != nil || len(r.Operations) > 0 }
+
+// further are the reasons that Sentence does not give.
+func (r *Report) further() []string {
+	sentence := r.Sentence()
+	return slices.DeleteFunc(slices.Clone(r.Reasons), func(reason string) bool {
+		return strings.Contains(sentence, strings.TrimRight(strings.TrimSpace(reason), "."))
+	})
 }
 
 // why is the first reason known.
@@ -87,17 +101,25 @@ func (r *Report) failedGates() string {
 
 // gateText is a failed gate and what was measured or is wrong.
 func gateText(g gate.Outcome) string {
-	if g.Reason != "" {
-		return g.Expr + " (" + strings.TrimRight(g.Reason, ".") + ")"
+	if reason := gateReason(g); reason != "" {
+		return g.Expr + " (" + strings.TrimRight(reason, ".") + ")"
 	}
 	return g.Expr + " measured " + format.Metric(g.Expr, g.Value)
+}
+
+// gateReason is a gate's reason unless it only repeats the value.
+func gateReason(g gate.Outcome) string {
+	if strings.HasPrefix(g.Reason, "found ") && !strings.Contains(g.Reason, ";") {
+		return ""
+	}
+	return g.Reason
 }
 
 func (r *Report) kinds() string {
 	var parts []string
 	for _, kind := range slices.Sorted(maps.Keys(r.Content.Kinds)) {
 		if n := r.Content.Kinds[kind]; n > 0 {
-			parts = append(parts, format.Count(n)+" "+kind)
+			parts = append(parts, format.Count(n)+" × "+kind)
 		}
 	}
 	if len(parts) == 0 {

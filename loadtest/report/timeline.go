@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+	"strings"
 	"time"
 
 	"gouv.tg/messagerie/loadtest/record"
@@ -56,7 +57,7 @@ func (t *timeline) line(name, class string, values []float64) plot.Line {
 
 func (t *timeline) chart(id, title, description, unit string, height int, lines ...plot.Line) plot.Chart {
 	c := plot.Chart{
-		ID: id, Title: title, Description: description, From: t.from, To: t.to, WarmUp: t.r.WarmUpSeconds,
+		ID: id, Title: title, Description: description, From: t.from, To: t.to, WarmUp: t.r.WarmUpSeconds, End: t.r.Seconds,
 		Unit: unit, Height: height, Lines: lines,
 	}
 	highest := 0.0
@@ -64,34 +65,50 @@ func (t *timeline) chart(id, title, description, unit string, height int, lines 
 		highest = max(highest, top(l.Values))
 	}
 	c.Scale = plot.Linear(highest)
+	if strings.HasPrefix(unit, "B") {
+		c.Scale = plot.LinearBytes(highest)
+	}
 	return c
 }
 
-// run draws what the whole run did: completions, what went wrong, sessions.
+// run draws what the run did: completions, and what went wrong unless nothing did.
 func (t *timeline) run() []template.HTML {
 	done, failed, skipped := t.values(), t.values(), t.values()
-	sessions, inFlight := t.values(), t.values()
 	t.each(func(column int, i *record.Interval) {
 		for _, c := range i.Operations {
 			done[column] += float64(c.Count) / t.seconds(column)
 			failed[column] += float64(c.Errors) / t.seconds(column)
 			skipped[column] += float64(c.Skipped) / t.seconds(column)
 		}
-		sessions[column] = max(sessions[column], float64(i.Sessions))
-		inFlight[column] = max(inFlight[column], float64(i.InFlight))
 	})
 	good := t.line("completed", "c1", done)
 	good.Area = true
-	throughput := t.chart("throughput", "Completed per second",
-		fmt.Sprintf("Operations that succeeded, by the time of completion. Highest: %s.", format.Rate(top(done))), "/s", 190, good)
-	wrong := t.chart("wrong", "Errors and skipped per second",
+	charts := []template.HTML{t.chart("throughput", "Completed per second",
+		fmt.Sprintf("Operations that succeeded, by the time of completion. Highest: %s.", format.Rate(top(done))),
+		"/s", 190, good).HTML()}
+	if top(failed)+top(skipped) == 0 {
+		return charts
+	}
+	return append(charts, t.chart("wrong", "Errors and skipped per second",
 		fmt.Sprintf("Operations that failed (highest %s) and operations not begun because too many were in flight (highest %s).",
 			format.Rate(top(failed)), format.Rate(top(skipped))), "/s", 90,
-		t.line("errors", "bad", failed), t.line("skipped", "skip", skipped))
-	held := t.chart("sessions", "Sessions", fmt.Sprintf("Open sessions. Highest: %s.", format.Number(top(sessions))), "", 90, t.line("sessions", "c1", sessions))
-	flight := t.chart("in-flight", "Operations in flight",
-		fmt.Sprintf("Operations begun and not ended. Highest: %s.", format.Number(top(inFlight))), "", 90, t.line("in flight", "c1", inFlight))
-	return []template.HTML{throughput.HTML(), wrong.HTML(), held.HTML(), flight.HTML()}
+		t.line("errors", "bad", failed), t.line("skipped", "skip", skipped)).HTML())
+}
+
+// held draws what the generator kept open.
+func (t *timeline) held() []template.HTML {
+	sessions, inFlight := t.values(), t.values()
+	t.each(func(column int, i *record.Interval) {
+		sessions[column] = max(sessions[column], float64(i.Sessions))
+		inFlight[column] = max(inFlight[column], float64(i.InFlight))
+	})
+	return []template.HTML{
+		t.chart("sessions", "Sessions", fmt.Sprintf("Most sessions open at once. Highest: %s.", format.Number(top(sessions))),
+			"", 90, t.line("sessions", "c1", sessions)).HTML(),
+		t.chart("in-flight", "Operations in flight",
+			fmt.Sprintf("Most operations begun and not ended. Highest: %s.", format.Number(top(inFlight))),
+			"", 90, t.line("in flight", "c1", inFlight)).HTML(),
+	}
 }
 
 // lag draws the generator's own lateness.
@@ -152,9 +169,9 @@ func (t *timeline) card(n int, line row) (card, bool) {
 	return card{Row: line, Charts: []template.HTML{percentiles.HTML(), heat.HTML()}}, true
 }
 
-// heat makes at most 96 columns and about four rows an octave.
+// heat makes at most 120 columns and about four rows an octave.
 func (t *timeline) heat(cells []record.Sparse, scale plot.Scale) *plot.Heat {
-	const most = 96
+	const most = 120
 	per := (len(cells) + most - 1) / most
 	columns := (len(cells) + per - 1) / per
 	rows := int(min(44, max(10, 4*math.Log2(scale.High/scale.Low))))

@@ -7,8 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-
-	"gouv.tg/messagerie/loadtest/record"
 )
 
 // Names of the files Write makes.
@@ -80,9 +78,7 @@ func syncDirectory(dir string) error {
 }
 
 func writeJSON(w io.Writer, r *Report) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", " ")
-	return e.Encode(r)
+	return json.NewEncoder(w).Encode(r)
 }
 
 // Read reads dir/report.json.
@@ -100,22 +96,4 @@ func Read(dir string) (*Report, error) {
 		return nil, fmt.Errorf("%s: schema: found %q; accepted is %q", path, r.Schema, Schema)
 	}
 	return r, nil
-}
-
-// Snapshot gives back what was measured, exactly, for record.Merge and gate.Compare.
-func (r *Report) Snapshot() (*record.Snapshot, error) {
-	if r.Series == nil {
-		return nil, errors.New("the report holds no samples: its run never began")
-	}
-	s := &record.Snapshot{
-		Start: r.StartedAt, Seconds: r.Seconds, WarmUpSeconds: r.WarmUpSeconds,
-		Operations: map[string]*record.OperationSnapshot{}, Lag: r.Generator.Lag, Series: r.Series,
-	}
-	for name, o := range r.Operations {
-		s.Operations[name] = &record.OperationSnapshot{
-			Count: o.Count, Errors: o.Errors, Skipped: o.Skipped, WarmUp: o.WarmUp, WarmUpErrors: o.WarmUpErrors,
-			Sent: o.Sent, Received: o.Received, Classes: o.Classes, Histogram: o.Histogram, Failures: o.Failures,
-		}
-	}
-	return s, nil
 }

@@ -17,11 +17,11 @@ func Seconds(s float64) string {
 	case a == 0:
 		return "0"
 	case a < .9995e-3:
-		return significant(s*1e6) + " µs"
+		return figure(s*1e6) + " µs"
 	case a < .9995:
-		return significant(s*1e3) + " ms"
+		return figure(s*1e3) + " ms"
 	case a < 120:
-		return significant(s) + " s"
+		return figure(s) + " s"
 	}
 	return Clock(time.Duration(s * float64(time.Second)))
 }
@@ -57,45 +57,51 @@ func Count(n int64) string {
 	return sign + b.String()
 }
 
-// Number writes any figure with three significant digits and no exponent: "1,230", "0.0123".
+// Number writes any figure with three significant digits and no exponent: "1,230", "0.0123", "2".
 func Number(v float64) string {
-	switch {
+	s := figure(v)
+	if whole, fraction, ok := strings.Cut(s, "."); ok && strings.Trim(fraction, "0") == "" {
+		return whole
+	}
+	return s
+}
+
+// figure writes three significant digits, zeros too, so that figures of one column have one precision.
+func figure(v float64) string {
+	switch a := math.Abs(v); {
 	case math.IsNaN(v) || math.IsInf(v, 0):
 		return "–"
-	case math.Abs(v) >= 1e15:
+	case a >= 1e15:
 		return strconv.FormatFloat(v, 'g', 3, 64)
-	case math.Abs(v) >= 999.5:
+	case a >= 999.5:
 		return Count(int64(math.Round(v)))
+	case a == 0:
+		return "0"
 	}
-	return significant(v)
+	rounded, err := strconv.ParseFloat(strconv.FormatFloat(v, 'e', 2, 64), 64)
+	if err != nil {
+		return "–"
+	}
+	digits := 2 - int(math.Floor(math.Log10(math.Abs(rounded))))
+	return strings.Replace(strconv.FormatFloat(v, 'f', min(max(digits, 0), 9), 64), "-", "−", 1)
 }
 
 // Rate writes operations per second: "97.6/s".
-func Rate(v float64) string { return Number(v) + "/s" }
+func Rate(v float64) string { return figure(v) + "/s" }
 
 // Percent writes a share: "0.12 %".
-func Percent(share float64) string { return Number(share*100) + " %" }
+func Percent(share float64) string { return figure(share*100) + " %" }
 
 // Bytes writes an amount in binary units: "1.50 MiB".
 func Bytes(v float64) string {
 	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"}
 	i := 0
-	for math.Abs(v) >= 999.5 && i < len(units)-1 {
+	for math.Abs(v) >= 1023.5 && i < len(units)-1 {
 		v /= 1024
 		i++
 	}
-	return Number(v) + " " + units[i]
-}
-
-// significant keeps three significant digits of |v| < 1000 and drops a fraction that is all zeros.
-func significant(v float64) string {
-	if v == 0 {
-		return "0"
+	if i == 0 {
+		return Number(v) + " B"
 	}
-	digits := 2 - int(math.Floor(math.Log10(math.Abs(v))))
-	s := strconv.FormatFloat(v, 'f', min(max(digits, 0), 9), 64)
-	if strings.Contains(s, ".") && strings.Trim(s[strings.IndexByte(s, '.'):], ".0") == "" {
-		s = s[:strings.IndexByte(s, '.')]
-	}
-	return strings.Replace(s, "-", "−", 1)
+	return figure(v) + " " + units[i]
 }

@@ -27,7 +27,8 @@ type Chart struct {
 	Title       string
 	Description string  // what it shows, for those who do not see it
 	From, To    float64 // seconds of the run's time
-	WarmUp      float64 // end of the warm-up, shaded
+	WarmUp      float64 // end of the warm-up, which is shaded
+	End         float64 // of the run; what lies after it is shaded. 0: To
 	Scale       Scale
 	Unit        string // "s", "/s", "B", "B/s", "%" or "" (a plain figure)
 	Height      int    // pixels
@@ -47,13 +48,17 @@ func (c Chart) HTML() template.HTML {
 	c.legend(&b)
 	fmt.Fprintf(&b, `</figcaption><div class="frame" style="--h:%dpx"><div class="y" aria-hidden="true">`, c.Height)
 	for _, t := range c.Scale.Ticks() {
-		fmt.Fprintf(&b, `<span style="bottom:%s%%">%s</span>`, number(100*c.Scale.At(t), 1), html.EscapeString(Value(t, c.Unit)))
+		fmt.Fprintf(&b, `<span style="bottom:%s%%">%s</span>`, number(100*c.Scale.At(t), 1), html.EscapeString(tick(t, c.Unit)))
 	}
 	b.WriteString(`</div>`)
 	c.svg(&b)
 	b.WriteString(`<div class="x" aria-hidden="true">`)
 	for _, t := range timeTicks(c.From, c.To) {
-		fmt.Fprintf(&b, `<span style="left:%s%%">%s</span>`, number(100*c.at(t), 1), Moment(t))
+		class := ""
+		if c.at(t) > .97 {
+			class = ` class="end"`
+		}
+		fmt.Fprintf(&b, `<span%s style="left:%s%%">%s</span>`, class, number(100*c.at(t), 1), Moment(t))
 	}
 	b.WriteString("</div></div></figure>\n")
 	return template.HTML(b.String())
@@ -83,17 +88,20 @@ func (c Chart) svg(b *strings.Builder) {
 	fmt.Fprintf(b, ` data-from="%s" data-to="%s" data-low="%s" data-high="%s" data-log="%t" data-unit="%s">`,
 		number(c.From, 3), number(c.To, 3), exact(c.Scale.Low), exact(c.Scale.High), c.Scale.Log, html.EscapeString(c.Unit))
 	fmt.Fprintf(b, `<title id="%s-t">%s</title><desc id="%s-d">%s</desc>`, id, html.EscapeString(c.Title), id, html.EscapeString(c.Description))
+	b.WriteString(`<path class="grid" d="`)
+	for _, t := range c.Scale.Ticks() {
+		fmt.Fprintf(b, "M0 %sH%d", c.y(t), width)
+	}
+	b.WriteString(`"/>`)
 	if c.Heat != nil {
 		c.Heat.draw(b, c.Height)
 	}
 	if c.WarmUp > c.From {
 		fmt.Fprintf(b, `<path class="warm" d="M0 0H%sV%dH0z"/>`, number(width*c.at(c.WarmUp), 1), c.Height)
 	}
-	b.WriteString(`<path class="grid" d="`)
-	for _, t := range c.Scale.Ticks() {
-		fmt.Fprintf(b, "M0 %sH%d", c.y(t), width)
+	if c.End > c.From && c.End < c.To {
+		fmt.Fprintf(b, `<path class="warm" d="M%d 0H%sV%dH%dz"/>`, width, number(width*c.at(c.End), 1), c.Height, width)
 	}
-	b.WriteString(`"/>`)
 	for _, l := range c.Lines {
 		c.line(b, l)
 	}
@@ -151,7 +159,7 @@ func (c Chart) y(v float64) string { return number(float64(c.Height)*(1-c.Scale.
 
 // Spark draws values from 0 to high as a small curve without axes, over the same time as a Chart from from to to.
 func Spark(l Line, from, to, high float64) template.HTML {
-	c := Chart{From: from, To: to, Scale: Scale{0, max(high, 1e-12), false}, Height: 100}
+	c := Chart{From: from, To: to, Scale: Scale{High: max(high, 1e-12)}, Height: 100}
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg class="spark" viewBox="0 0 %d %d" preserveAspectRatio="none" aria-hidden="true">`, width, c.Height)
 	c.line(&b, l)
@@ -174,6 +182,19 @@ func Value(v float64, unit string) string {
 		return format.Percent(v)
 	}
 	return format.Number(v)
+}
+
+// tick is a value without the zeros that end its fraction.
+func tick(v float64, unit string) string {
+	s := Value(v, unit)
+	end := strings.IndexFunc(s, func(r rune) bool { return r != '.' && r != ',' && r != '−' && (r < '0' || r > '9') })
+	if end < 0 {
+		end = len(s)
+	}
+	if figure := s[:end]; strings.Contains(figure, ".") {
+		return strings.TrimRight(strings.TrimRight(figure, "0"), ".") + s[end:]
+	}
+	return s
 }
 
 // Moment writes seconds since the start as "1:30" or "2:00:00".

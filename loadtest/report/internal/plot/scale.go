@@ -2,12 +2,16 @@
 // are text of the page around it and keep their size. Colours come from the page's style sheet by class name.
 package plot
 
-import "math"
+import (
+	"cmp"
+	"math"
+)
 
 // Scale maps values to 0 (bottom) … 1 (top). Low is above 0 when Log is set.
 type Scale struct {
 	Low, High float64
 	Log       bool
+	unit      float64 // ticks are round multiples of it; 0: 1
 }
 
 // Linear is a scale from 0 to a round figure not below high.
@@ -16,7 +20,17 @@ func Linear(high float64) Scale {
 		high = 1
 	}
 	step := roundStep(high / 4)
-	return Scale{0, step * math.Ceil(high/step-1e-9), false}
+	return Scale{High: step * math.Ceil(high/step-1e-9)}
+}
+
+// LinearBytes is Linear for figures that are shown in binary units.
+func LinearBytes(high float64) Scale {
+	unit := 1.0
+	for high >= 1024*unit && unit < 1<<60 {
+		unit *= 1024
+	}
+	s := Linear(high / unit)
+	return Scale{High: s.High * unit, unit: unit}
 }
 
 // Logarithmic is a scale between round figures (1, 2 or 5 times a power of ten) around low and high, at least a factor
@@ -28,7 +42,7 @@ func Logarithmic(low, high float64) Scale {
 	if !(high >= low) || math.IsInf(high, 0) {
 		high = low
 	}
-	s := Scale{roundDown(low), roundUp(high), true}
+	s := Scale{Low: roundDown(low), High: roundUp(high), Log: true}
 	for s.High < 5*s.Low*(1-1e-9) {
 		s.High = roundUp(s.High * 1.01)
 	}
@@ -47,7 +61,8 @@ func (s Scale) At(v float64) float64 {
 func (s Scale) Ticks() []float64 {
 	var ticks []float64
 	if !s.Log {
-		step := roundStep((s.High - s.Low) / 4)
+		unit := cmp.Or(s.unit, 1)
+		step := unit * roundStep((s.High-s.Low)/4/unit)
 		for i := 0; i <= 8 && s.Low+float64(i)*step <= s.High*(1+1e-9); i++ {
 			ticks = append(ticks, s.Low+float64(i)*step)
 		}
