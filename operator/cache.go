@@ -2,6 +2,7 @@ package operator
 
 import (
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -24,6 +25,7 @@ func cacheOptions() cache.Options {
 		ByObject: map[client.Object]cache.ByObject{
 			&corev1.Pod{}:                   own,
 			&appsv1.StatefulSet{}:           own,
+			&batchv1.Job{}:                  own,
 			&corev1.Namespace{}:             own,
 			&corev1.Service{}:               own,
 			&corev1.ServiceAccount{}:        own,

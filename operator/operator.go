@@ -1,4 +1,5 @@
-// Package operator runs the controllers that turn Platform and Ministry objects into running mail, embedded in another
+// Package operator runs the controllers that turn Platform and Ministry objects into running mail, and LoadTest objects
+// into verdicts on it, embedded in another
 // program or alone, against any cluster.
 package operator
 
@@ -7,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"strings"
 
@@ -23,6 +25,7 @@ import (
 	"gouv.tg/messagerie/api/v1alpha1"
 	"gouv.tg/messagerie/operator/admission"
 	"gouv.tg/messagerie/operator/apply"
+	"gouv.tg/messagerie/operator/loadtest"
 	"gouv.tg/messagerie/operator/ministry"
 	"gouv.tg/messagerie/operator/naming"
 	"gouv.tg/messagerie/operator/platform"
@@ -182,6 +185,11 @@ func (o *Options) setUpControllers(mgr manager.Manager, authority *pki.Authority
 			Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder(naming.Operator),
 			Applier: applier, Authority: authority, Image: image, BasePort: int32(o.GatewayBasePort),
 			Passed: func(name string) { pass.passed("ministry/" + name) },
+		}).SetupWithManager(mgr),
+		loadtest.New(loadtest.Options{
+			Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder(naming.Operator),
+			Applier: applier, Authority: authority, Image: image, Version: o.Version,
+			Log: slog.New(logr.ToSlogHandler(o.Logger.WithName("loadtest"))),
 		}).SetupWithManager(mgr),
 	)
 }

@@ -1,4 +1,4 @@
-// Command stackd is what the system's Pods run: a gateway or a cell. Inside a cell's Pod it also manages accounts.
+// Command stackd is what the system's Pods run: a gateway, a cell or a worker of a load test. Inside a cell's Pod it also manages accounts.
 package main
 
 import (
@@ -19,6 +19,7 @@ const usage = `stackd runs the parts of Messagerie.
 Usage:
   stackd cell --config FILE
   stackd gateway --config FILE
+  stackd loadworker --config FILE
   stackd accounts list [--socket PATH] [-o table|json]
   stackd accounts set-password [--socket PATH] ADDRESS     (password on standard input)
   stackd version [-o table|json]
@@ -57,7 +58,7 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 		return fmt.Errorf("%w: no command was given", errUsage)
 	}
 	switch args[0] {
-	case "cell", "gateway":
+	case "cell", "gateway", "loadworker":
 		return serve(ctx, args[0], args[1:])
 	case "accounts":
 		return accounts(ctx, args[1:], in, out)
@@ -67,5 +68,5 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 		fmt.Fprint(out, usage)
 		return nil
 	}
-	return fmt.Errorf("%w: found the command %q; accepted are cell, gateway, accounts, version", errUsage, args[0])
+	return fmt.Errorf("%w: found the command %q; accepted are cell, gateway, loadworker, accounts, version", errUsage, args[0])
 }

@@ -112,7 +112,7 @@ func TestVersion(t *testing.T) {
 }
 
 func TestRolesNeedTheirConfiguration(t *testing.T) {
-	for _, role := range []string{"cell", "gateway"} {
+	for _, role := range []string{"cell", "gateway", "loadworker"} {
 		err := run(t.Context(), []string{role, "--config", filepath.Join(t.TempDir(), "none.json")}, nil, &bytes.Buffer{})
 		if err == nil || !strings.Contains(err.Error(), "none.json") {
 			t.Errorf("%s: %v", role, err)

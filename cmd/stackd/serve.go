@@ -16,8 +16,9 @@ import (
 
 // roles are the parts that run until they are told to stop.
 var roles = map[string]func(context.Context, string, *slog.Logger) error{
-	"cell":    cell.Run,
-	"gateway": gateway.Run,
+	"cell":       cell.Run,
+	"gateway":    gateway.Run,
+	"loadworker": loadWorker,
 }
 
 func serve(ctx context.Context, role string, args []string) error {

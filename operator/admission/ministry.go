@@ -141,5 +141,6 @@ func newWebhooks(scheme *runtime.Scheme, reader client.Reader) map[string]*admis
 	return map[string]*admission.Webhook{
 		ministryPath: admission.WithValidator(scheme, Ministries{reader}),
 		platformPath: admission.WithValidator(scheme, Platforms{reader}),
+		loadTestPath: admission.WithValidator(scheme, LoadTests{}),
 	}
 }

@@ -14,14 +14,15 @@ import (
 
 const timeoutSeconds = 10
 
-// Register has the API server ask this server before it accepts a Platform or a change of a Ministry. It fails closed:
+// Register has the API server ask this server before it accepts a Platform, or a change of a Ministry or a LoadTest. It fails closed:
 // while no operator answers, such changes are refused; the operator's own bookkeeping never is.
 func (s *Server) Register(ctx context.Context, c client.Client) error {
 	config := admissionv1ac.ValidatingWebhookConfiguration(naming.PartOf).
 		WithLabels(naming.Labels(naming.Operator, "")).
 		WithWebhooks(
 			s.webhook("ministries", ministryPath, admissionv1.Create, admissionv1.Update),
-			s.webhook("platforms", platformPath, admissionv1.Create))
+			s.webhook("platforms", platformPath, admissionv1.Create),
+			s.webhook("loadtests", loadTestPath, admissionv1.Create, admissionv1.Update))
 	if err := c.Apply(ctx, config, client.FieldOwner(naming.FieldManager), client.ForceOwnership); err != nil {
 		return fmt.Errorf("cannot register the webhooks: %w", err)
 	}
@@ -34,7 +35,7 @@ func (s *Server) webhook(resource, path string, operations ...admissionv1.Operat
 		WithAPIGroups(v1alpha1.GroupVersion.Group).
 		WithAPIVersions(v1alpha1.GroupVersion.Version).
 		WithResources(resource).
-		WithScope(admissionv1.ClusterScope)
+		WithScope(admissionv1.AllScopes)
 	// What only touches metadata, such as finalizers, is not asked about.
 	changed := admissionv1ac.MatchCondition().
 		WithName("spec-changed").

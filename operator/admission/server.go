@@ -23,6 +23,7 @@ import (
 const (
 	ministryPath = "/validate-ministry"
 	platformPath = "/validate-platform"
+	loadTestPath = "/validate-loadtest"
 
 	shutdownTime = 5 * time.Second
 )

@@ -1,4 +1,4 @@
-// Package conditions keeps the conditions of Platform and Ministry in the form that kstatus expects.
+// Package conditions keeps the conditions of the platform's kinds in the form that kstatus expects.
 package conditions
 
 import (

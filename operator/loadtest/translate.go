@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	"gouv.tg/messagerie/api/v1alpha1"
-	"gouv.tg/messagerie/loadtest/gate"
 	"gouv.tg/messagerie/loadtest/scenario"
+	"gouv.tg/messagerie/loadtest/verdict"
 )
 
 // Translate turns what was declared into what the engine runs: the profile, if one is named, overridden by every field that is
@@ -27,13 +27,7 @@ func Translate(lt *v1alpha1.LoadTest) (scenario.Scenario, error) {
 	}
 	override(&s, &lt.Spec)
 	s.Complete()
-	problems := []error{within("spec.", s.Validate())}
-	for i, expr := range s.Gates {
-		if _, err := gate.Parse(expr); err != nil {
-			problems = append(problems, fmt.Errorf("spec.gates[%d]: %w", i, err))
-		}
-	}
-	return s, errors.Join(problems...)
+	return s, errors.Join(within("spec.", s.Validate()), within("spec.", verdict.Check(&s)))
 }
 
 func override(s *scenario.Scenario, spec *v1alpha1.LoadTestSpec) {
@@ -62,11 +56,8 @@ func override(s *scenario.Scenario, spec *v1alpha1.LoadTestSpec) {
 			s.Streams = append(s.Streams, stream(&spec.Streams[i]))
 		}
 	}
-	if f := spec.RateFactor; f > 0 {
-		for i := range s.Streams {
-			s.Streams[i].Rate *= f
-			s.Streams[i].PerUserHour *= f
-		}
+	if spec.RateFactor > 0 {
+		*s = s.Scaled(spec.RateFactor)
 	}
 	check(&s.Checks, spec.Checks)
 }

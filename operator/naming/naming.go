@@ -11,7 +11,7 @@ const (
 	// Operator is the operator's user, service account and label value.
 	Operator = "messagerie-operator"
 
-	// Finalizer is on every Platform and Ministry before the operator makes anything for it.
+	// Finalizer is on every Platform, Ministry and LoadTest before the operator makes anything for it.
 	Finalizer = "messagerie.gouv.tg/operator"
 
 	// LabelName tells cells, gateways and operators apart.
@@ -26,6 +26,9 @@ const (
 	LabelWave = "messagerie.gouv.tg/wave"
 	// LabelImport is on the Secrets that an import of accounts made; its value is the ministry.
 	LabelImport = "messagerie.gouv.tg/accounts-import"
+
+	// LabelLoadTest names the load test that an object belongs to.
+	LabelLoadTest = "messagerie.gouv.tg/loadtest"
 
 	// AnnotationDomains is on cell Pods: the ministry's own domains, by which gateways route.
 	AnnotationDomains = "messagerie.gouv.tg/domains"
@@ -50,6 +53,10 @@ const (
 	GatewayTLS = "gateway-tls"
 	// GatewayLink is the Secret with the gateways' link certificate.
 	GatewayLink = "gateway-link"
+	// LoadWorker is the component of load tests' Pods.
+	LoadWorker = "loadworker"
+	// LoadWorkerSecret is the Secret with the configuration and the certificate of the load workers of a namespace.
+	LoadWorkerSecret = "loadtest-worker"
 	// CA is the Secret with the certificate authority.
 	CA = "messagerie-ca"
 
@@ -59,6 +66,8 @@ const (
 	PortAdmin = 7001
 	// PortHealth is where cells and gateways answer probes.
 	PortHealth = 7002
+	// PortLoadWorker is where a load worker answers the operator.
+	PortLoadWorker = 7003
 )
 
 const namespacePrefix = "min-"
@@ -99,3 +108,8 @@ const OperatorIdentity = "spiffe://messagerie/operator"
 
 // CellIdentity is the URI in the link certificate of a ministry's cell.
 func CellIdentity(ministry string) string { return "spiffe://messagerie/cell/" + ministry }
+
+// LoadWorkerIdentity is the URI in the certificate of a namespace's load workers.
+func LoadWorkerIdentity(namespace string) string {
+	return "spiffe://messagerie/loadworker/" + namespace
+}

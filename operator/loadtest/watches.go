@@ -1,0 +1,115 @@
+package loadtest
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"gouv.tg/messagerie/api/v1alpha1"
+	"gouv.tg/messagerie/operator/naming"
+)
+
+const (
+	workers       = 4
+	firstRetry    = 50 * time.Millisecond
+	longestRetry  = 5 * time.Second
+	controllerTag = "loadtest"
+)
+
+// SetupWithManager has the Reconciler called when a test, its Job or its Pods change, when a target becomes free or starts to
+// serve. While there is load the Reconciler also comes back by itself, for the workers are not watched.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	if err := mgr.Add(manager.RunnableFunc(r.untilStopped)); err != nil {
+		return fmt.Errorf("cannot set up the load tests: %w", err)
+	}
+	own := handler.EnqueueRequestsFromMapFunc(testOfLabel)
+	waiting := handler.EnqueueRequestsFromMapFunc(r.waiting)
+	return ctrl.NewControllerManagedBy(mgr).
+		Named(controllerTag).
+		For(&v1alpha1.LoadTest{}).
+		Watches(&batchv1.Job{}, own).
+		Watches(&corev1.Pod{}, own).
+		Watches(&v1alpha1.LoadTest{}, waiting, builder.WithPredicates(frees())).
+		Watches(&v1alpha1.Platform{}, waiting, builder.WithPredicates(endpointsChanged())).
+		WithOptions(controller.Options{
+			SkipNameValidation:      ptr.To(true), // several operators may run in one process, one after the other
+			MaxConcurrentReconciles: workers,
+			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, longestRetry),
+		}).
+		Complete(r)
+}
+
+// untilStopped ends what is watched beside the tests. The workers go on.
+func (r *Reconciler) untilStopped(ctx context.Context) error {
+	<-ctx.Done()
+	r.mu.Lock()
+	known := slices.Collect(maps.Keys(r.running))
+	r.mu.Unlock()
+	for _, uid := range known {
+		r.forget(uid)
+	}
+	return nil
+}
+
+func testOfLabel(_ context.Context, o client.Object) []reconcile.Request {
+	name := o.GetLabels()[naming.LabelLoadTest]
+	if name == "" {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: o.GetNamespace(), Name: name}}}
+}
+
+// waiting are the tests that have not started.
+func (r *Reconciler) waiting(ctx context.Context, _ client.Object) []reconcile.Request {
+	var list v1alpha1.LoadTestList
+	if err := r.Client.List(ctx, &list); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "cannot list load tests")
+		return nil
+	}
+	var out []reconcile.Request
+	for i := range list.Items {
+		if lt := &list.Items[i]; lt.Status.StartedAt == nil {
+			out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(lt)})
+		}
+	}
+	return out
+}
+
+// frees lets through what may make room for a test that waits: another one that ended, went, or waits no more.
+func frees() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc: func(event.CreateEvent) bool { return false },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			before, ok := e.ObjectOld.(*v1alpha1.LoadTest)
+			after, ok2 := e.ObjectNew.(*v1alpha1.LoadTest)
+			return !ok || !ok2 || waits(before) != waits(after) || (before.Status.FinishedAt == nil) != (after.Status.FinishedAt == nil)
+		},
+	}
+}
+
+// endpointsChanged lets through what tests take from the Platform.
+func endpointsChanged() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok := e.ObjectOld.(*v1alpha1.Platform)
+		after, ok2 := e.ObjectNew.(*v1alpha1.Platform)
+		return !ok || !ok2 || !apiequality.Semantic.DeepEqual(before.Status.Endpoints, after.Status.Endpoints)
+	}}
+}
