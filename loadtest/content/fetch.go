@@ -88,7 +88,11 @@ func (m *Mirror) misplaced(seq, uid uint32, i int, found bool) (kind, detail str
 	}
 	if i < len(m.known) {
 		if after := m.known[i]; uid > after.uid || after.uid-uid < after.seq-seq {
-			return UID, fmt.Sprintf("message %d is UID %d; message %d is UID %d", seq, uid, after.seq, after.uid)
+			detail = fmt.Sprintf("message %d is UID %d; message %d is UID %d", seq, uid, after.seq, after.uid)
+			if j, moved := m.searchUID(uid); moved && m.known[j].seq > seq {
+				return Exists, detail + ", and UIDs move down by EXPUNGE only"
+			}
+			return UID, detail
 		}
 	}
 	switch {

@@ -41,12 +41,22 @@ func (m *Mirror) Storing(uids []uint32, flags []string, add bool) (done func(ok 
 	return func(ok bool) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
+		m.untold(uids)
 		now := b.tick()
 		for i, uid := range uids {
 			// Forgotten meanwhile, it may have been made anew.
 			if message := b.find(uid); generation == b.generation && message != nil && message.store != nil && message.store == stores[i] {
 				stores[i].end(mask, add, ok, now)
 			}
+		}
+	}
+}
+
+// untold forgets what this session was told of flags: of what it stores silently it is told nothing (RFC 9051, 6.4.6).
+func (m *Mirror) untold(uids []uint32) {
+	for _, uid := range uids {
+		if i, found := m.searchUID(uid); found {
+			m.known[i].flags, m.known[i].modseq = 0, 0
 		}
 	}
 }
