@@ -138,7 +138,7 @@ func TestCommands(t *testing.T) {
 		"a EXAMINE INBOX\r\na STORE 1 FLAGS ()":                  "* OK [HIGHESTMODSEQ 3] highest|a OK [READ-ONLY] done|a NO mailbox is open read-only",
 		"a SELECT x\r\na FETCH 1 FLAGS":                          "a NO [NONEXISTENT] no such mailbox|a BAD not in this state",
 		"a CREATE {3}\r\n\"b\"\r\na LIST \"\" *b*":               "+ go ahead|a OK done|* LIST () \"/\" \"\\\"b\\\"\"|a OK done",
-		"a FETCH 1 {5000}":                                       "a NO [TOOBIG] literal too big",
+		"a FETCH 1 {5000}":                                       "a BAD [TOOBIG] literal too big",
 		"a FETCH 1 {5000+}\r\na NOOP":                            "* BYE literal too big",
 		"a IDLE\r\nDONE":                                         "+ idling|a OK done",
 		"a IDLE\r\nSTOP":                                         "+ idling|a BAD arguments not understood",

@@ -117,8 +117,11 @@ func (x *session) collect(first []byte) ([]byte, error) {
 			x.leaving = true
 			return nil, nil
 		default:
-			x.tag = append(x.tag[:0], parseTag(x.command)...)
-			x.tagged("NO [TOOBIG] literal too big")
+			x.errors++
+			if x.tag = append(x.tag[:0], parseTag(x.command)...); len(x.tag) == 0 {
+				x.tag = append(x.tag, '*')
+			}
+			x.tagged("BAD [TOOBIG] literal too big")
 			return nil, nil
 		}
 		if !unasked {
