@@ -127,7 +127,7 @@ func FuzzDots(f *testing.F) {
 }
 
 func TestEightBit(t *testing.T) {
-	for length := range 20 {
+	for length := range 80 {
 		message := bytes.Repeat([]byte{'x'}, length)
 		if eightBit(message) {
 			t.Errorf("%d octets of ASCII", length)

@@ -33,10 +33,11 @@ func inspect(message []byte) (shape, error) {
 	return s, nil
 }
 
-// eightBit reports whether the message has octets above 127; eight are tested at a time.
+// eightBit reports whether the message has octets above 127; 32 are tested at a time.
 func eightBit(message []byte) bool {
-	for ; len(message) >= 8; message = message[8:] {
-		if binary.NativeEndian.Uint64(message)&0x8080808080808080 != 0 {
+	word := binary.NativeEndian.Uint64
+	for ; len(message) >= 32; message = message[32:] {
+		if (word(message)|word(message[8:])|word(message[16:])|word(message[24:]))&0x8080808080808080 != 0 {
 			return true
 		}
 	}
