@@ -124,7 +124,7 @@ func (c *Cluster) start(ctx context.Context, progress func(string)) (err error) 
 	}
 	progress("controllers and scheduler")
 	err = c.run("controllers", func(ctx context.Context) (<-chan error, error) {
-		return startControllers(ctx, kubeconfig, c.creds)
+		return startControllers(ctx, kubeconfig, c.creds, func(ctx context.Context) error { return c.await(ctx, c.admin, "/healthz") })
 	})
 	if err != nil {
 		return err

@@ -25,8 +25,9 @@ var neededControllers = []string{
 }
 
 // startControllers runs the controllers above until ctx ends. kubeconfig must have the rights of system:masters:
-// the controllers share it instead of each asking for a token, which would cost a second at each start.
-func startControllers(ctx context.Context, kubeconfig string, creds *credentials) (<-chan error, error) {
+// the controllers share it instead of each asking for a token, which would cost a second at each start. They give an API
+// server that is not healthy 10 s, too little for a first start on a busy machine: healthy waits for it longer.
+func startControllers(ctx context.Context, kubeconfig string, creds *credentials, healthy func(context.Context) error) (<-chan error, error) {
 	o, err := controlleroptions.NewKubeControllerManagerOptions()
 	if err != nil {
 		return nil, fmt.Errorf("cannot make the controllers' options: %w", err)
@@ -47,7 +48,13 @@ func startControllers(ctx context.Context, kubeconfig string, creds *credentials
 		return nil, fmt.Errorf("cannot configure the controllers: %w", err)
 	}
 	done := make(chan error, 1)
-	go func() { done <- controllers.Run(ctx, config.Complete()) }()
+	go func() {
+		err := healthy(ctx)
+		if err == nil {
+			err = controllers.Run(ctx, config.Complete())
+		}
+		done <- err
+	}()
 	return done, nil
 }
 

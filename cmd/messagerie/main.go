@@ -25,12 +25,22 @@ type usageError struct{ error }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
+// exitError ends with its code and no further word: what there was to say was said.
+type exitError int
+
+func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := newRoot().ExecuteContext(ctx)
 	if err == nil {
 		return
+	}
+	var exit exitError
+	if errors.As(err, &exit) {
+		stop()
+		os.Exit(int(exit))
 	}
 	fmt.Fprintln(os.Stderr, "messagerie:", err)
 	var usage usageError
@@ -52,7 +62,7 @@ func newRoot() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(newUp(), newDown(), newStatus(), newOperator(), newKubectl("kubectl"), newKubectl("apply"),
-		newKubectl("get"), newAccounts(), newDoctor(), newVersion())
+		newKubectl("get"), newAccounts(), newLoadTest(), newDoctor(), newVersion())
 	return root
 }
 

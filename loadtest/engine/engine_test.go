@@ -39,7 +39,7 @@ func run(t *testing.T, ctx context.Context, s scenario.Scenario, endpoints map[s
 	for _, protocol := range []string{"smtp", "submission", "imap"} {
 		s.Targets[protocol] = endpoints[protocol]
 	}
-	in := Input{Scenario: s, Accounts: accounts(n), Workers: 1, RunID: "test"}
+	in := Input{Scenario: s, Accounts: accounts(n), Workers: 1, RunID: "test", Insecure: true}
 	r, err := Prepare(ctx, in, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -163,7 +163,7 @@ func TestPrepare(t *testing.T) {
 	valid := func() Input {
 		s := busy(1)
 		s.Targets = map[string]string{"smtp": endpoints["smtp"], "submission": endpoints["submission"], "imap": endpoints["imap"]}
-		return Input{Scenario: s, Accounts: accounts(4), Workers: 1, RunID: "test"}
+		return Input{Scenario: s, Accounts: accounts(4), Workers: 1, RunID: "test", Insecure: true}
 	}
 	log := slog.New(slog.DiscardHandler)
 	if _, err := Prepare(t.Context(), valid(), log); err != nil {

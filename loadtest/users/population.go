@@ -19,6 +19,8 @@ import (
 // Population is the users of one worker: those of its sites, so that a building's uplink is shared by all who sit there.
 type Population struct {
 	scenario *scenario.Scenario
+	insecure bool            // a port without STARTTLS is used as it is
+	plain    map[string]bool // the protocols where that is so
 	members  []member
 	sites    map[int32]*wire.Dialer
 }
@@ -29,10 +31,10 @@ type member struct {
 	site    int32 // from 0
 }
 
-// NewPopulation takes a worker's share of the users. config is for TLS; its server name is set for each endpoint.
-// transcripts keeps what was said on each connection, for violations.
+// NewPopulation takes a worker's share of the users. config is for TLS; its server name is set for each endpoint. Where
+// it verifies nothing, a port that offers no STARTTLS is used without. transcripts keeps what was said on each connection.
 func NewPopulation(s *scenario.Scenario, accounts []scenario.Account, worker, workers int, config *tls.Config, transcripts bool) *Population {
-	p := &Population{scenario: s, sites: map[int32]*wire.Dialer{}}
+	p := &Population{scenario: s, insecure: config.InsecureSkipVerify, plain: map[string]bool{}, sites: map[int32]*wire.Dialer{}}
 	sites := max(s.Network.Sites, 1)
 	for i := range s.Users {
 		// Users of one account sit at one site, hence at one worker.
@@ -110,7 +112,7 @@ func (p *Population) imapEndpoint(user int) (string, imap.Security) {
 		return endpoint, imap.ImplicitTLS
 	}
 	endpoint, _ := p.endpoint(user, "imap")
-	return endpoint, imap.Security(p.upgrade())
+	return endpoint, imap.Security(p.upgrade("imap"))
 }
 
 func (p *Population) submissionEndpoint(user int) (string, smtp.Security) {
@@ -118,16 +120,13 @@ func (p *Population) submissionEndpoint(user int) (string, smtp.Security) {
 		return endpoint, smtp.ImplicitTLS
 	}
 	endpoint, _ := p.endpoint(user, "submission")
-	return endpoint, p.upgrade()
+	return endpoint, p.upgrade("submission")
 }
 
-// upgrade is how a plain port is secured: not at all only where there is no TLS configuration, as for a null server.
-func (p *Population) upgrade() smtp.Security {
-	for _, d := range p.sites {
-		if d.TLS == nil {
-			return smtp.Plain
-		}
-		break
+// upgrade is how a plain port is secured.
+func (p *Population) upgrade(protocol string) smtp.Security {
+	if p.plain[protocol] {
+		return smtp.Plain
 	}
 	return smtp.StartTLS
 }
@@ -142,7 +141,12 @@ func (p *Population) Reach(ctx context.Context) error {
 		}
 		protocol := protocols[i]
 		for _, endpoint := range p.scenario.Endpoints(protocol) {
-			if err := p.greet(ctx, protocol, endpoint); err != nil {
+			err := p.greet(ctx, protocol, endpoint)
+			if err != nil && p.insecure && (protocol == "imap" || protocol == "submission") {
+				p.plain[protocol] = true
+				err = p.greet(ctx, protocol, endpoint)
+			}
+			if err != nil {
 				failures = append(failures, fmt.Errorf("targets.%s: %s: %w", protocol, endpoint, err))
 			}
 		}
@@ -155,7 +159,7 @@ func (p *Population) greet(ctx context.Context, protocol, endpoint string) error
 	defer cancel()
 	d := p.dialerOf(0)
 	if protocol == "imap" || protocol == "imaps" {
-		o := imap.Options{Security: imap.Security(p.upgrade())}
+		o := imap.Options{Security: imap.Security(p.upgrade(protocol))}
 		if protocol == "imaps" {
 			o.Security = imap.ImplicitTLS
 		}
@@ -170,7 +174,7 @@ func (p *Population) greet(ctx context.Context, protocol, endpoint string) error
 	case "submissions":
 		o.Security = smtp.ImplicitTLS
 	case "submission":
-		o.Security = p.upgrade()
+		o.Security = p.upgrade(protocol)
 	}
 	c, err := smtp.Dial(ctx, d, endpoint, o)
 	if err == nil {

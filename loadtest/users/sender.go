@@ -35,6 +35,9 @@ type sender struct {
 	kept map[int][]*keptConnection // by user; by 0 where there is no login
 }
 
+// tooManyRecipients is the reply to RCPT that asks for another transaction.
+const tooManyRecipients = 452
+
 type keptConnection struct {
 	client *smtp.Client
 	sent   int
@@ -71,47 +74,60 @@ func (s *sender) Perform(ctx context.Context, user int, intended time.Time, rng 
 	}
 	m := s.env.compose(rng, from)
 	s.env.Content.Submitted(m, intended)
-	before := c.client.Conn().Sent()
-	receipt, err := c.client.Send(ctx, m.From, m.To, m.Raw)
-	now := time.Now()
-	s.send.Bytes(int(c.client.Conn().Sent()-before), 0)
-	if s.settle(m, receipt, err, intended, now) {
+	// A server may take some recipients now and want the others in a transaction of their own (RFC 5321, 4.5.3.1.10).
+	for to := m.To; ; {
+		before := c.client.Conn().Sent()
+		receipt, err := c.client.Send(ctx, m.From, to, m.Raw)
+		s.send.Bytes(int(c.client.Conn().Sent()-before), 0)
+		if err != nil {
+			s.lost(m, to, err, intended)
+			c.client.Close()
+			return
+		}
 		c.sent++
-		s.put(ctx, user, c)
-		return
+		rest := s.settle(m, to, receipt, intended)
+		if len(rest) == 0 || len(rest) == len(to) {
+			break
+		}
+		to = rest
 	}
-	c.client.Close()
+	s.put(ctx, user, c)
 }
 
-// settle records how the transaction ended and reports whether the connection is good for another one.
-func (s *sender) settle(m *content.Message, receipt smtp.Receipt, err error, intended, now time.Time) bool {
-	if err != nil {
-		refused := isRefusal(err)
-		for _, to := range m.To {
-			if refused {
-				s.env.Content.Refused(m, to)
-			} else {
-				s.env.Content.Unknown(m, to)
-			}
+// lost records a transaction that failed as a whole: refused, or nobody knows.
+func (s *sender) lost(m *content.Message, to []string, err error, intended time.Time) {
+	for _, address := range to {
+		if isRefusal(err) {
+			s.env.Content.Refused(m, address)
+		} else {
+			s.env.Content.Unknown(m, address)
 		}
-		s.send.Failed(intended, now, classify(err))
-		return false
 	}
+	s.send.Failed(intended, time.Now(), classify(err))
+}
+
+// settle records how a transaction ended for each recipient, and returns those to try in another one.
+func (s *sender) settle(m *content.Message, to []string, receipt smtp.Receipt, intended time.Time) (rest []string) {
+	now := time.Now()
 	var first error
-	for _, to := range m.To {
-		if refusal := receipt.Refused[to]; refusal != nil {
-			s.env.Content.Refused(m, to)
+	for _, address := range to {
+		refusal := receipt.Refused[address]
+		switch {
+		case refusal == nil:
+			s.env.Content.Acknowledged(m, address, now)
+		case refusal.Code == tooManyRecipients && len(receipt.Refused) < len(to):
+			rest = append(rest, address)
+		default:
+			s.env.Content.Refused(m, address)
 			first = refusal
-			continue
 		}
-		s.env.Content.Acknowledged(m, to, now)
 	}
 	if first != nil {
 		s.send.Failed(intended, now, classify(first))
 	} else {
 		s.send.Done(intended, now)
 	}
-	return true
+	return rest
 }
 
 // take returns a kept connection of the user, or a new one.

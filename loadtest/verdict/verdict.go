@@ -5,7 +5,6 @@ package verdict
 import (
 	"fmt"
 	"runtime"
-	"strings"
 	"time"
 
 	"gouv.tg/messagerie/loadtest/distribution"
@@ -68,7 +67,9 @@ func Evaluate(s *scenario.Scenario, snapshot *record.Snapshot, contentErrors int
 func Reach(s *scenario.Scenario, o *distribution.Outcome, t target.Report, e report.Environment) *report.Report {
 	outcomes := Evaluate(s, o.Snapshot, o.Content.Errors)
 	verdict := gate.Decide(o.Aborted, o.Content.Errors, !o.Valid(), outcomes)
-	t.Agree(successes(o.Snapshot))
+	if o.Snapshot != nil {
+		t.Agree(o.Snapshot)
+	}
 	in := report.Input{
 		Name: s.Name, Verdict: verdict, Reasons: o.Reasons, StartedAt: o.Start, Snapshot: o.Snapshot, Gates: outcomes,
 		Content: o.Content, Generator: generator(o), Target: t, Users: s.Users, Seed: s.Seed, Environment: e,
@@ -86,20 +87,6 @@ func Unable(s *scenario.Scenario, aborted bool, reason error, e report.Environme
 		Name: s.Name, Verdict: gate.Decide(aborted, 0, true, nil), Reasons: []string{reason.Error()}, StartedAt: time.Now(),
 		Users: s.Users, Seed: s.Seed, Environment: e, Generator: report.Generator{Reason: reason.Error()},
 	})
-}
-
-// successes counts what the generator did, over the whole run: the last look at the mailboxes is IMAP as well.
-func successes(s *record.Snapshot) map[string]int64 {
-	counts := map[string]int64{}
-	if s != nil {
-		for name, o := range s.Operations {
-			if last, ok := strings.CutPrefix(name, "settle."); ok {
-				name = "imap." + last
-			}
-			counts[name] += o.Count + o.WarmUp - o.WarmUpErrors
-		}
-	}
-	return counts
 }
 
 func generator(o *distribution.Outcome) report.Generator {

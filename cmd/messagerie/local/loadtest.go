@@ -1,0 +1,86 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"gouv.tg/messagerie/api/v1alpha1"
+	"gouv.tg/messagerie/loadtest/scenario"
+	"gouv.tg/messagerie/loadtest/target"
+	"gouv.tg/messagerie/operator/naming"
+)
+
+// metricsPort is where every Pod of the system tells its figures.
+const metricsPort = "7002"
+
+// Target is an installation as a load test sees it.
+type Target struct {
+	Endpoints map[string]string // by protocol: host:port, several with commas between
+	Authority []byte            // PEM
+	client    client.Client
+}
+
+// ReadTarget finds what there is to test in a data folder.
+func ReadTarget(ctx context.Context, dir string) (*Target, error) {
+	c, _, err := Connect(dir)
+	if err != nil {
+		return nil, err
+	}
+	var platform v1alpha1.Platform
+	if err := c.Get(ctx, client.ObjectKey{Name: v1alpha1.PlatformName}, &platform); err != nil {
+		return nil, fmt.Errorf("cannot read the platform: %w", errors.Join(ErrNotRunning, err))
+	}
+	t := &Target{Endpoints: map[string]string{}, client: c}
+	for _, e := range platform.Status.Endpoints {
+		t.Endpoints[strings.ToLower(string(e.Protocol))] = strings.Join(e.Addresses, ",")
+	}
+	if t.Authority, err = os.ReadFile(authorityPath(dir)); err != nil {
+		return nil, fmt.Errorf("cannot read the installation's authority: %w", err)
+	}
+	return t, nil
+}
+
+// Probes are the accounts that the operator keeps for messages of its own, one a ministry: what a load test may use
+// without being given any.
+func (t *Target) Probes(ctx context.Context) ([]scenario.Account, error) {
+	var ministries v1alpha1.MinistryList
+	if err := t.client.List(ctx, &ministries); err != nil {
+		return nil, fmt.Errorf("cannot list ministries: %w", err)
+	}
+	var accounts []scenario.Account
+	for i := range ministries.Items {
+		p, err := readProbe(ctx, t.client, &ministries.Items[i])
+		if err != nil {
+			return nil, err
+		}
+		accounts = append(accounts, scenario.Account{Address: p.address, Password: p.password})
+	}
+	return accounts, nil
+}
+
+// Pods are the processes that do the work: gateways and cells.
+func (t *Target) Pods(ctx context.Context) ([]target.Pod, error) {
+	var pods corev1.PodList
+	if err := t.client.List(ctx, &pods, client.MatchingLabels{naming.LabelPartOf: naming.PartOf}); err != nil {
+		return nil, fmt.Errorf("cannot list Pods: %w", err)
+	}
+	var found []target.Pod
+	for _, p := range pods.Items {
+		if p.Status.PodIP == "" || p.Status.Phase != corev1.PodRunning {
+			continue
+		}
+		name := p.Name
+		if ministry := p.Labels[naming.LabelMinistry]; ministry != "" {
+			name = ministry + "/" + name
+		}
+		found = append(found, target.Pod{Name: name, Address: net.JoinHostPort(p.Status.PodIP, metricsPort)})
+	}
+	return found, nil
+}
