@@ -85,9 +85,9 @@ type LoadTestSpec struct {
 	// +kubebuilder:validation:Maximum=3600
 	SettleSeconds *int32 `json:"settleSeconds,omitempty"`
 
-	// RateFactor multiplies the rate of every open stream.
+	// RateFactor multiplies the load of every stream.
 	// +optional
-	// +kubebuilder:validation:Minimum=0.0001
+	// +kubebuilder:validation:XValidation:rule="self > 0.0",message="must be more than 0"
 	// +kubebuilder:validation:Maximum=10000
 	RateFactor float64 `json:"rateFactor,omitempty"`
 
