@@ -59,7 +59,7 @@ func Burn(o Objective, s *record.Snapshot) (BurnReport, error) {
 	if op == nil || op.Count+op.Errors+op.Skipped == 0 {
 		return BurnReport{}, fmt.Errorf("objective %q: found no attempts at %s; accepted is at least one", o, o.Operation)
 	}
-	r := BurnReport{Objective: o.String(), Budget: 1 - o.Share}
+	r := BurnReport{Objective: o.String(), Budget: 1 - o.Share, Windows: []BurnWindow{}}
 	op.Histogram.Buckets(func(_, to time.Duration, count int64) {
 		if to <= o.Within { // a bucket is in time if all of it is
 			r.Good += count

@@ -83,6 +83,29 @@ func TestBurn(t *testing.T) {
 	}
 }
 
+// The long window alone would alert an hour after an outage, once the busy hour
+// before it has left the window.
+func TestShortWindowEndsAnAlert(t *testing.T) {
+	steps := []burnStep{{}}
+	for minute := 1; minute <= 120; minute++ {
+		next := steps[minute-1]
+		next.end = float64(minute * 60)
+		switch {
+		case minute <= 60:
+			next.all += 1000
+		case minute <= 65:
+			next.all += 100
+			next.bad += 100
+		default:
+			next.all++
+		}
+		steps = append(steps, next)
+	}
+	if w := worst(steps, 60, 3600, 300, .01); w.Worst < .8 || w.Worst > 1.1 {
+		t.Errorf("%+v, want about 0.9", w)
+	}
+}
+
 func TestBurnOfNothing(t *testing.T) {
 	objective, _ := ParseObjective("imap.store within 1s for 99%")
 	if r, err := Burn(objective, example()); err == nil {

@@ -128,6 +128,13 @@ func TestNothingIsNeverGreen(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 	}
+	s.Lag = record.NewHistogram()
+	for _, expr := range []string{"generator.lag.p99 < 1h", "generator.lag.max >= 0s"} {
+		g, _ := Parse(expr)
+		if got := g.Evaluate(Of(s, 0)); got.Pass {
+			t.Errorf("without any lag: %+v", got)
+		}
+	}
 	// Rates of a run that ended within its warm-up are not numbers.
 	s.Seconds = s.WarmUpSeconds
 	g, _ := Parse("imap.fetch.rate > 1/s")

@@ -38,6 +38,9 @@ func TestSearchCoverage(t *testing.T) {
 			if k.Low <= knee && knee <= k.High {
 				covered++
 			}
+			if len(k.Runs) < 40 && k.High-k.Low > c.tolerance*k.Factor {
+				t.Errorf("%s: ended after %d runs with %g to %g", c.name, len(k.Runs), k.Low, k.High)
+			}
 			if k.Bounded != "" || k.Low > k.Factor || k.Factor > k.High || len(k.Runs) > 40 {
 				t.Errorf("%s: %+v", c.name, k)
 			}

@@ -164,19 +164,22 @@ func difference(a, b *Snapshot) string {
 
 func TestMergeAddsGauges(t *testing.T) {
 	var parts []*Snapshot
-	for _, n := range []int{3, 4} {
+	for _, n := range []int{4, 3} {
 		var now time.Time
 		r := New(Options{Start: start, Now: func() time.Time { return now }})
 		now = at(1)
 		r.Sessions(n)
-		now = at(4)
+		now = at(float64(n)) // one worker was a second longer
 		parts = append(parts, r.Snapshot())
 	}
 	m, err := Merge(parts...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, want := range []int64{0, 7, 7, 7} {
+	if m.Seconds != 4 {
+		t.Errorf("%g s, want those of the longest", m.Seconds)
+	}
+	for i, want := range []int64{0, 7, 7, 4} {
 		if got := m.Series.Intervals[i].Sessions; got != want {
 			t.Errorf("%d sessions in second %d, want %d", got, i, want)
 		}

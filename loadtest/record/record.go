@@ -42,7 +42,7 @@ type Recorder struct {
 	mu         sync.Mutex
 	operations map[string]*Operation
 
-	gauges sync.Mutex // held after mu, never before it
+	gauges sync.Mutex // for what follows; never held together with mu
 	points lane[point]
 	now    point // current values of the gauges; lag unused
 	lag    Histogram

@@ -95,6 +95,9 @@ func TestOutcomesAreCountedOnce(t *testing.T) {
 			cells.merge(c)
 		}
 	}
+	if c := s.Series.Intervals[21/int(s.Series.WidthSeconds)].Operations["smtp.submit"]; c == nil || c.Errors != 2 {
+		t.Errorf("second 21 has %+v, want the 2 errors that completed in it", c)
+	}
 	if cells.Count != 4 || cells.Errors != 3 || cells.Skipped != 2 {
 		t.Errorf("series %+v, want everything, warm-up included", cells)
 	}
@@ -132,6 +135,7 @@ func TestGauges(t *testing.T) {
 	step(-5, func() { r.Sessions(10) }) // before the start
 	step(0.5, func() { r.InFlight(3); r.Lag(7 * time.Millisecond) })
 	step(0.6, func() { r.InFlight(-2) })
+	step(1.1, func() { r.Lag(200 * time.Millisecond) }) // intended within the warm-up
 	step(5.5, func() { r.Sessions(-4); r.Lag(time.Millisecond) })
 	step(6.5, func() { r.Lag(3 * time.Millisecond) })
 	step(50, func() {})
@@ -156,6 +160,16 @@ func TestGauges(t *testing.T) {
 	}
 	if s.Lag.Count() != 2 || s.Lag.Max() < 2999*time.Microsecond || s.Lag.Max() > 3003*time.Microsecond {
 		t.Errorf("lag: %d values up to %v, want the 2 after the warm-up", s.Lag.Count(), s.Lag.Max())
+	}
+}
+
+// A target that answers nothing more still has a series to its end.
+func TestSeriesCoversTheRun(t *testing.T) {
+	r := New(Options{Start: start, End: at(1500), Now: fixed(1200)})
+	r.Operation("a").Done(start, at(1))
+	s := r.Snapshot()
+	if n := len(s.Series.Intervals); n != 300 || s.Series.WidthSeconds != 4 || s.Seconds != 1200 {
+		t.Errorf("%d intervals of %g s for %g s, want 300 of 4 s for 1200 s", n, s.Series.WidthSeconds, s.Seconds)
 	}
 }
 

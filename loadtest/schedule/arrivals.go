@@ -104,7 +104,7 @@ func (c *cursor) invert(area float64) (seconds float64, ok bool) {
 		}
 		length := c.curve[c.segment].At.Seconds() - begin
 		whole := (first + last) / 2 * length
-		if rest > whole || length == 0 {
+		if rest > whole {
 			c.area += whole
 			continue
 		}

@@ -64,16 +64,7 @@ func (c Curve) Integral(t time.Duration) float64 {
 		sum += (factor + p.Factor) / 2 * (p.At - from).Seconds()
 		from, factor = p.At, c.At(p.At)
 	}
-	return sum + (factor+c.left(t))/2*(t-from).Seconds()
-}
-
-// left is the factor just before t.
-func (c Curve) left(t time.Duration) float64 {
-	i := sort.Search(len(c), func(i int) bool { return c[i].At >= t })
-	if i < len(c) && c[i].At == t {
-		return c[i].Factor
-	}
-	return c.At(t)
+	return sum + (factor+c.At(t))/2*(t-from).Seconds()
 }
 
 // Validate reports the first point that is out of order or out of range.
