@@ -2,7 +2,7 @@ package report
 
 import (
 	"maps"
-	"math"
+	"reflect"
 	"slices"
 	"time"
 
@@ -31,7 +31,7 @@ type Input struct {
 	Environment Environment
 }
 
-// Build makes the report. It keeps no reference into the snapshot but its histograms and series, which it does not change.
+// Build makes the report. It shares the histograms and series of the snapshot, which neither changes.
 func Build(in Input) *Report {
 	r := &Report{
 		Schema: Schema, Name: in.Name, Verdict: in.Verdict, Reasons: nonNil(in.Reasons),
@@ -48,15 +48,13 @@ func Build(in Input) *Report {
 	if r.Environment.Target == nil {
 		r.Environment.Target = map[string]string{}
 	}
-	for i := range r.Gates {
-		r.Gates[i].Value = finite(r.Gates[i].Value)
-	}
 	if s := in.Snapshot; s != nil {
 		r.measure(s)
 		r.Interactive = interactive(in.Users, in.Think, r)
 	} else if len(r.Reasons) == 0 {
-		r.Reasons = []string{"the run never began: nothing was measured"}
+		r.Reasons = []string{"nothing was measured"}
 	}
+	finiteAll(reflect.ValueOf(r).Elem())
 	return r
 }
 
@@ -108,17 +106,6 @@ func interactive(users int, think time.Duration, r *Report) *Interactive {
 	law.Bound = float64(users) / (law.Think + law.Response)
 	law.Share = law.Measured / law.Bound
 	return law
-}
-
-// finite makes a value fit for JSON, which knows neither NaN nor infinity.
-func finite(v float64) float64 {
-	switch {
-	case math.IsNaN(v):
-		return 0
-	case math.IsInf(v, 0):
-		return math.Copysign(math.MaxFloat64, v)
-	}
-	return v
 }
 
 func nonNil[T any](s []T) []T {

@@ -31,7 +31,7 @@ var page = template.Must(template.New("report").Funcs(template.FuncMap{
 	"number": format.Number, "bytes": func(n int64) string { return format.Bytes(float64(n)) },
 	"metric": func(g gate.Outcome) string { return format.Metric(g.Expr, g.Value) },
 	"clock":  func(s float64) string { return format.Clock(time.Duration(finite(s) * float64(time.Second))) },
-	"moment": plot.Moment, "why": gateReason, "add": func(a, b int64) int64 { return a + b },
+	"moment": plot.Moment, "why": format.Reason, "add": func(a, b int64) int64 { return a + b },
 }).Parse(pageTemplate))
 
 // view is what the template shows.

@@ -131,7 +131,7 @@ func (r *Report) reached() bool {
 }
 
 func gateProblem(g gate.Outcome) string {
-	if reason := gateReason(g); reason != "" {
+	if reason := format.Reason(g.Reason); reason != "" {
 		return reason
 	}
 	return fmt.Sprintf("measured %s over %d samples", format.Metric(g.Expr, g.Value), g.Count)

@@ -101,18 +101,10 @@ func (r *Report) failedGates() string {
 
 // gateText is a failed gate and what was measured or is wrong.
 func gateText(g gate.Outcome) string {
-	if reason := gateReason(g); reason != "" {
+	if reason := format.Reason(g.Reason); reason != "" {
 		return g.Expr + " (" + strings.TrimRight(reason, ".") + ")"
 	}
 	return g.Expr + " measured " + format.Metric(g.Expr, g.Value)
-}
-
-// gateReason is a gate's reason unless it only repeats the value.
-func gateReason(g gate.Outcome) string {
-	if strings.HasPrefix(g.Reason, "found ") && !strings.Contains(g.Reason, ";") {
-		return ""
-	}
-	return g.Reason
 }
 
 func (r *Report) kinds() string {

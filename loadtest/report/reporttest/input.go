@@ -85,7 +85,7 @@ func Snapshot(o Options) *record.Snapshot {
 func Input(o Options) report.Input {
 	s := Snapshot(o)
 	in := report.Input{
-		Name: "ministry busy hour", Verdict: gate.Pass, Snapshot: s, Users: 2500, Think: 12 * time.Second, Seed: 20260309,
+		Name: "ministry busy hour", Verdict: gate.Pass, Snapshot: s, Users: int(12.5 * o.Rate), Think: 12 * time.Second, Seed: 20260309,
 		Generator: report.Generator{
 			Valid: true, CPUSeconds: .11 * o.Duration.Seconds(), ResidentBytes: 412 << 20, MaxInFlight: 4096,
 		},
@@ -94,7 +94,7 @@ func Input(o Options) report.Input {
 		Environment: report.Environment{
 			Version: "0.3.0", Profile: "ministry", Host: "linux/amd64, 2 CPUs", GoVersion: "go1.26",
 			Target:  map[string]string{"smtp": "127.0.0.1:2525", "submission": "127.0.0.1:2587", "imaps": "127.0.0.1:2993"},
-			Command: "messagerie loadtest run -f ministry --users 2500 --seed 20260309 --gate 'imap.fetch.p99 < 500ms min_count=200'",
+			Command: "messagerie loadtest run -f ministry --seed 20260309 --gate 'imap.fetch.p99 < 500ms min_count=200'",
 		},
 	}
 	for i := range 4 {

@@ -19,3 +19,11 @@ func Metric(expr string, value float64) string {
 	}
 	return Number(value)
 }
+
+// Reason is why a gate failed, unless the reason only repeats the measured value ("found 1.86s").
+func Reason(reason string) string {
+	if strings.HasPrefix(reason, "found ") && !strings.Contains(reason, ";") {
+		return ""
+	}
+	return reason
+}
