@@ -46,6 +46,8 @@ type message struct {
 	flags    flagSet
 	reported kindSet // so that one fault is one violation
 	ours     bool    // made by this run on this worker; to be used if token is known
+	// This run deletes it: the server may know of its end long before any session is told, and until then answer nothing about it.
+	ending bool
 
 	token, envelope, body, size, date uint32
 
@@ -99,6 +101,18 @@ func (b *mailbox) message(uid uint32) *message {
 	b.count(1)
 	b.messages = slices.Insert(b.messages, i, message{uid: uid})
 	return &b.messages[i]
+}
+
+// delete notes that this run is about to remove a message.
+func (b *mailbox) delete(uid uint32) {
+	known := b.find(uid)
+	if known != nil {
+		known.ending = true
+	}
+	// Somebody else's message excuses nothing.
+	if known == nil || known.token == 0 || known.ours {
+		b.run.ledger.deleted(b.account, b.place(uid))
+	}
 }
 
 func (b *mailbox) count(n int) {

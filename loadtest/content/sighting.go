@@ -71,13 +71,12 @@ func (l *ledger) put(d *delivery, here place) {
 }
 
 // Deleted says that this run is about to remove a message, or to move it away: it need not be there any more. Call it before the
-// command is sent; [Mirror.Deleted] knows more. A message deleted before it was Seen excuses any one delivery to the account.
+// command is sent. A message deleted before it was Seen excuses any one delivery to the account.
 func (r *Run) Deleted(account, mailbox string, uid uint32) {
 	box := r.mailbox(account, mailbox, r.Tracked(account))
 	box.mu.Lock()
-	here := box.place(uid)
-	box.mu.Unlock()
-	r.ledger.deleted(box.account, here)
+	defer box.mu.Unlock()
+	box.delete(uid)
 }
 
 func (l *ledger) deleted(account string, here place) {

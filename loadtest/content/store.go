@@ -1,9 +1,6 @@
 package content
 
-import (
-	"math"
-	"slices"
-)
+import "slices"
 
 // store is what this run's STOREs have made of one message.
 type store struct {
@@ -76,15 +73,7 @@ func (m *Mirror) Deleted(uids ...uint32) {
 
 func (m *Mirror) delete(uids []uint32) {
 	for _, uid := range uids {
-		known := m.box.find(uid)
-		if known != nil {
-			// The server may know of its end before any session is told.
-			known.store, known.told = nil, math.MaxUint32
-		}
-		// Somebody else's message excuses nothing.
-		if known == nil || known.token == 0 || known.ours {
-			m.box.run.ledger.deleted(m.box.account, m.box.place(uid))
-		}
+		m.box.delete(uid)
 	}
 }
 

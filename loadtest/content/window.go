@@ -75,8 +75,8 @@ func (m *Mirror) close(w *window) {
 	m.windows = slices.Delete(m.windows, i, i+1)
 	for uid, v := range w.verdicts {
 		known := m.box.find(uid)
-		if known == nil {
-			continue // expunged meanwhile
+		if known == nil || known.ending {
+			continue
 		}
 		switch {
 		case v.flags == bad && known.store != nil && known.store.inFlight == 0 && known.store.begun < w.began && known.store.confirmed < w.began:
