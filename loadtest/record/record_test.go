@@ -66,8 +66,8 @@ func TestOutcomesAreCountedOnce(t *testing.T) {
 	o.Done(at(10), at(10.5))              // the first that counts
 	o.Done(at(30), at(29.9))              // clocks disagree
 	o.Done(at(59), at(3000))              // later than any bucket
-	o.Failed(at(20), at(21), "454 4.7.0") //
-	o.Failed(at(20), at(21), "\xff")      // a class that is no text
+	o.Failed(at(20), at(29), "454 4.7.0") //
+	o.Failed(at(20), at(29), "\xff")      // a class that is no text
 	o.Skipped(at(40))                     //
 	o.Bytes(100, 5)                       //
 	o.Bytes(1, 2)                         //
@@ -95,8 +95,8 @@ func TestOutcomesAreCountedOnce(t *testing.T) {
 			cells.merge(c)
 		}
 	}
-	if c := s.Series.Intervals[21/int(s.Series.WidthSeconds)].Operations["smtp.submit"]; c == nil || c.Errors != 2 {
-		t.Errorf("second 21 has %+v, want the 2 errors that completed in it", c)
+	if c := s.Series.Intervals[29/int(s.Series.WidthSeconds)].Operations["smtp.submit"]; c == nil || c.Errors != 2 {
+		t.Errorf("second 29 has %+v, want the 2 errors that completed in it", c)
 	}
 	if cells.Count != 4 || cells.Errors != 3 || cells.Skipped != 2 {
 		t.Errorf("series %+v, want everything, warm-up included", cells)
