@@ -171,12 +171,18 @@ func TestDoneEndsWithItsContext(t *testing.T) {
 			if err := c.Idle(background(t), poller(t), told.call); err != nil {
 				t.Fatal(err)
 			}
+			s := c.idle.Load()
 			ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 			defer cancel()
 			if err := c.Done(ctx); !errors.Is(err, context.DeadlineExceeded) && !wire.Timeout(err) {
 				t.Errorf("error %v", err)
 			}
 			told.none(t)
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if s.place != released {
+				t.Error("Done returned while the session is read")
+			}
 		})
 	}
 }
