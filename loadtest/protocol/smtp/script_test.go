@@ -17,7 +17,7 @@ import (
 )
 
 // serve runs a script on one connection: a step "S: text" sends a line, or several with "|" between them at once, "C: text"
-// wants exactly that line, and "C: *" any.
+// wants exactly that line, "C: *" any, and "X: " closes.
 // It returns the address and a function that gives the script's outcome.
 func serve(t *testing.T, script string) (address string, outcome func() error) {
 	t.Helper()
@@ -42,6 +42,9 @@ func serve(t *testing.T, script string) (address string, outcome func() error) {
 			switch {
 			case !found:
 				continue
+			case side == "X":
+				done <- nil
+				return
 			case side == "S":
 				fmt.Fprintf(conn, "%s\r\n", strings.ReplaceAll(text, "|", "\r\n"))
 				continue
@@ -189,6 +192,41 @@ func TestSend(t *testing.T) {
 			C: MAIL FROM:<s@y.example> SIZE=7
 			S: 452 4.3.1 full
 		`, want: []string{"refused 452 4.3.1", "refused 452 4.3.1"}},
+		"the server goes away": {script: greeting + `
+			C: *
+			C: *
+			C: *
+			C: *
+			C: DATA
+			S: 250 Ok
+			S: 421 4.3.2 shutting down
+			X: 
+		`, want: []string{"refused 421 4.3.2"}},
+		"the server dies": {script: greeting + `
+			C: *
+			C: *
+			C: *
+			C: *
+			C: DATA
+			S: 250 Ok
+			X: 
+		`, want: []string{"*errors.errorString"}},
+		"the server goes away, one by one": {script: plain + `
+			C: *
+			S: 250 Ok
+			C: *
+			S: 421 4.3.2 shutting down
+			X: 
+		`, want: []string{"refused 421 4.3.2; a 421 4.3.2"}},
+		"the server goes away after a recipient": {script: plain + `
+			C: *
+			S: 250 Ok
+			C: *
+			S: 250 Ok
+			C: *
+			S: 421 4.3.2 shutting down
+			X: 
+		`, want: []string{"refused 421 4.3.2; b 421 4.3.2"}},
 		"DATA refused": {script: greeting + `
 			C: *
 			C: *
