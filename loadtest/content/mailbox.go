@@ -105,7 +105,7 @@ func (b *mailbox) message(uid uint32) *message {
 
 // delete notes that this run is about to remove a message.
 func (b *mailbox) delete(uid uint32) {
-	known := b.find(uid)
+	known := b.message(uid)
 	if known != nil {
 		known.ending = true
 	}
