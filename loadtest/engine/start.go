@@ -30,6 +30,9 @@ func (r *Run) Start(ctx context.Context, at time.Time) (*Result, error) {
 		return nil, fmt.Errorf("cannot watch sessions: %w", err)
 	}
 	defer poller.Close()
+	// A time that came from elsewhere has no monotonic reading: a clock that is set must not become a latency.
+	now := time.Now()
+	at = now.Add(at.Sub(now))
 	s := r.scenario
 	load, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
@@ -177,9 +180,9 @@ func contentOptions(s *scenario.Scenario) content.Options {
 	return o
 }
 
-// streamSeed gives each stream of each worker numbers of its own.
+// streamSeed gives each stream of each worker numbers of its own: successive ones, by which constant streams interleave.
 func streamSeed(seed uint64, name string, worker int) uint64 {
 	h := fnv.New64a()
-	fmt.Fprintf(h, "%d/%s/%d", seed, name, worker)
-	return h.Sum64()
+	fmt.Fprintf(h, "%d/%s", seed, name)
+	return h.Sum64() + uint64(worker)
 }
