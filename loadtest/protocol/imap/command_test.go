@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -257,6 +258,56 @@ func TestADeadlineDoesNotOutliveItsCommand(t *testing.T) {
 			t.Fatal(i, err)
 		}
 		cancel()
+	}
+}
+
+func TestAContextThatEndsTooLateHarmsNobody(t *testing.T) {
+	address := serve(t, func(p *peer) {
+		p.send(greeting)
+		for {
+			tag, _, found := strings.Cut(p.line(), " ")
+			if !found {
+				return
+			}
+			p.send(tag + " OK done")
+		}
+	})
+	var c *Client
+	succeeded := 0
+	for i := range 1500 {
+		if c == nil {
+			var err error
+			if c, err = Dial(background(t), &wire.Dialer{}, address, Options{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		go func() {
+			for began := time.Now(); time.Since(began) < time.Duration(i%200)*time.Microsecond; {
+				runtime.Gosched()
+			}
+			cancel()
+		}()
+		err := c.Noop(ctx)
+		switch {
+		case err == nil:
+			succeeded++
+			if err := c.Noop(context.Background()); err != nil {
+				t.Fatalf("after a command that succeeded: %v", err)
+			}
+		case errors.Is(err, context.Canceled):
+			c.Disconnect()
+			c = nil
+		default:
+			t.Fatal(err)
+		}
+		<-ctx.Done()
+	}
+	if c != nil {
+		c.Disconnect()
+	}
+	if succeeded == 0 {
+		t.Error("no command was quicker than the end of its context")
 	}
 }
 

@@ -68,6 +68,7 @@ func TestIdle(t *testing.T) {
 		p.want("NOOP")
 		p.ok("* 8 EXISTS")
 	})
+	c.renewals = &renewals{interval: time.Hour}
 	ctx := background(t)
 	if err := c.Done(ctx); err != ErrNotIdle {
 		t.Errorf("error %v", err)
@@ -93,6 +94,9 @@ func TestIdle(t *testing.T) {
 	}
 	if err := c.Done(ctx); err != nil {
 		t.Fatal(err)
+	}
+	if len(c.renewals.queue) != 0 {
+		t.Error("the renewal is still planned")
 	}
 	if err := c.Noop(ctx); err != nil {
 		t.Fatal(err)
@@ -137,12 +141,16 @@ func TestAnIdleSessionThatEnds(t *testing.T) {
 				p.send("+")
 				e.end(p)
 			})
+			c.renewals = &renewals{interval: time.Hour}
 			if err := c.Idle(background(t), poller(t), told.call); err != nil {
 				t.Fatal(err)
 			}
 			err := told.next(t)
 			for err == nil {
 				err = told.next(t)
+			}
+			if len(c.renewals.queue) != 0 {
+				t.Error("the renewal is still planned")
 			}
 			if e.want != nil && !errors.Is(err, e.want) && errors.Unwrap(err).Error() != e.want.Error() {
 				t.Errorf("error %v, want %v", err, e.want)
@@ -172,6 +180,12 @@ func TestDoneEndsWithItsContext(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := c.idle.Load()
+			for reading := send != ""; reading; {
+				s.mu.Lock()
+				reading = s.place != busy
+				s.mu.Unlock()
+				runtime.Gosched()
+			}
 			ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 			defer cancel()
 			if err := c.Done(ctx); !errors.Is(err, context.DeadlineExceeded) && !wire.Timeout(err) {
