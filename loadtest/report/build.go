@@ -45,6 +45,10 @@ func Build(in Input) *Report {
 	if r.Content.Kinds == nil {
 		r.Content.Kinds = map[string]int64{}
 	}
+	r.Target.Pods, r.Target.Agreement = nonNil(r.Target.Pods), nonNil(r.Target.Agreement)
+	if r.Target.Counters == nil {
+		r.Target.Counters = map[string]target.Counter{}
+	}
 	if r.Environment.Target == nil {
 		r.Environment.Target = map[string]string{}
 	}

@@ -7,6 +7,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"gouv.tg/messagerie/loadtest/report/internal/format"
 )
@@ -44,11 +45,11 @@ const width = 1000
 // HTML draws the chart.
 func (c Chart) HTML() template.HTML {
 	var b strings.Builder
-	fmt.Fprintf(&b, `<figure class="chart" id="%s"><figcaption><b>%s</b>`, html.EscapeString(c.ID), html.EscapeString(c.Title))
+	fmt.Fprintf(&b, `<figure class="chart" id="%s"><figcaption><b>%s</b>`, escape(c.ID), escape(c.Title))
 	c.legend(&b)
 	fmt.Fprintf(&b, `</figcaption><div class="frame" style="--h:%dpx"><div class="y" aria-hidden="true">`, c.Height)
 	for _, t := range c.Scale.Ticks() {
-		fmt.Fprintf(&b, `<span style="bottom:%s%%">%s</span>`, number(100*c.Scale.At(t), 1), html.EscapeString(tick(t, c.Unit)))
+		fmt.Fprintf(&b, `<span style="bottom:%s%%">%s</span>`, number(100*c.Scale.At(t), 1), escape(tick(t, c.Unit)))
 	}
 	b.WriteString(`</div>`)
 	c.svg(&b)
@@ -69,7 +70,7 @@ func (c Chart) legend(b *strings.Builder) {
 		b.WriteString(`<span class="legend">`)
 		for _, l := range c.Lines {
 			fmt.Fprintf(b, `<span><svg viewBox="0 0 26 8" aria-hidden="true"><path class="%s" d="M1 4H25"/></svg>%s</span>`,
-				html.EscapeString(l.Class), html.EscapeString(l.Name))
+				escape(l.Class), escape(l.Name))
 		}
 		if c.Heat != nil {
 			b.WriteString(`<span>fewer <svg viewBox="0 0 35 8" aria-hidden="true">`)
@@ -83,11 +84,11 @@ func (c Chart) legend(b *strings.Builder) {
 }
 
 func (c Chart) svg(b *strings.Builder) {
-	id := html.EscapeString(c.ID)
+	id := escape(c.ID)
 	fmt.Fprintf(b, `<svg viewBox="0 0 %d %d" preserveAspectRatio="none" role="img" aria-labelledby="%s-t %s-d"`, width, c.Height, id, id)
 	fmt.Fprintf(b, ` data-from="%s" data-to="%s" data-low="%s" data-high="%s" data-log="%t" data-unit="%s">`,
-		number(c.From, 3), number(c.To, 3), exact(c.Scale.Low), exact(c.Scale.High), c.Scale.Log, html.EscapeString(c.Unit))
-	fmt.Fprintf(b, `<title id="%s-t">%s</title><desc id="%s-d">%s</desc>`, id, html.EscapeString(c.Title), id, html.EscapeString(c.Description))
+		number(c.From, 3), number(c.To, 3), exact(c.Scale.Low), exact(c.Scale.High), c.Scale.Log, escape(c.Unit))
+	fmt.Fprintf(b, `<title id="%s-t">%s</title><desc id="%s-d">%s</desc>`, id, escape(c.Title), id, escape(c.Description))
 	b.WriteString(`<path class="grid" d="`)
 	for _, t := range c.Scale.Ticks() {
 		fmt.Fprintf(b, "M0 %sH%d", c.y(t), width)
@@ -140,11 +141,11 @@ func (c Chart) line(b *strings.Builder, l Line) {
 		run++
 	}
 	end()
-	class := html.EscapeString(l.Class)
+	class := escape(l.Class)
 	if l.Area {
 		fmt.Fprintf(b, `<path class="area %s" d="%s"/>`, class, area.String())
 	}
-	fmt.Fprintf(b, `<path class="line %s" data-name="%s" d="%s"/>`, class, html.EscapeString(l.Name), d.String())
+	fmt.Fprintf(b, `<path class="line %s" data-name="%s" d="%s"/>`, class, escape(l.Name), d.String())
 }
 
 // at is where a moment lies from left (0) to right (1).
@@ -208,6 +209,16 @@ func Moment(t float64) string {
 		return fmt.Sprintf("%s%d:%02d:%02d", sign, s/3600, s%3600/60, s%60)
 	}
 	return fmt.Sprintf("%s%d:%02d", sign, s/60, s%60)
+}
+
+// escape makes text fit for HTML and XML alike.
+func escape(s string) string {
+	return html.EscapeString(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s))
 }
 
 // number writes a coordinate with few bytes.

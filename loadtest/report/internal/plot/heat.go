@@ -25,10 +25,10 @@ func NewHeat(columns, rows int, scale Scale) *Heat {
 
 // Add counts n in a column, spread over the values from low to high.
 func (h *Heat) Add(column int, low, high, n float64) {
-	if column < 0 || column >= h.Columns || n <= 0 {
+	from, to := h.scale.At(low)*float64(h.Rows), h.scale.At(high)*float64(h.Rows)
+	if column < 0 || column >= h.Columns || !(n > 0) || math.IsNaN(from+to) {
 		return
 	}
-	from, to := h.scale.At(low)*float64(h.Rows), h.scale.At(high)*float64(h.Rows)
 	first := min(int(from), h.Rows-1)
 	last := min(int(math.Ceil(to))-1, h.Rows-1)
 	if last <= first || to <= from {

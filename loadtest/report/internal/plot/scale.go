@@ -16,9 +16,7 @@ type Scale struct {
 
 // Linear is a scale from 0 to a round figure not below high.
 func Linear(high float64) Scale {
-	if !(high > 0) || math.IsInf(high, 0) {
-		high = 1
-	}
+	high = bounded(high, 1)
 	step := roundStep(high / 4)
 	return Scale{High: step * math.Ceil(high/step-1e-9)}
 }
@@ -26,7 +24,8 @@ func Linear(high float64) Scale {
 // LinearBytes is Linear for figures that are shown in binary units.
 func LinearBytes(high float64) Scale {
 	unit := 1.0
-	for high >= 1024*unit && unit < 1<<60 {
+	high = bounded(high, 1)
+	for high >= 1024*unit {
 		unit *= 1024
 	}
 	s := Linear(high / unit)
@@ -36,12 +35,8 @@ func LinearBytes(high float64) Scale {
 // Logarithmic is a scale between round figures (1, 2 or 5 times a power of ten) around low and high, at least a factor
 // of 5 apart.
 func Logarithmic(low, high float64) Scale {
-	if !(low > 0) || math.IsInf(low, 0) {
-		low = 1e-3
-	}
-	if !(high >= low) || math.IsInf(high, 0) {
-		high = low
-	}
+	low = bounded(low, 1e-3)
+	high = max(low, bounded(high, low))
 	s := Scale{Low: roundDown(low), High: roundUp(high), Log: true}
 	for s.High < 5*s.Low*(1-1e-9) {
 		s.High = roundUp(s.High * 1.01)
@@ -103,7 +98,8 @@ func timeTicks(from, to float64) []float64 {
 		step *= 2
 	}
 	var ticks []float64
-	for t := math.Ceil(from/step) * step; t <= to; t += step {
+	// Adding 0 makes -0 a 0.
+	for t := math.Ceil(from/step)*step + 0; t <= to; t += step {
 		ticks = append(ticks, t)
 	}
 	return ticks
@@ -137,6 +133,14 @@ func roundDown(v float64) float64 {
 		}
 	}
 	return p
+}
+
+// bounded keeps a figure where scales can be computed: above 0 and finite.
+func bounded(v, otherwise float64) float64 {
+	if !(v > 0) || math.IsInf(v, 0) {
+		return otherwise
+	}
+	return min(max(v, 1e-12), 1e18)
 }
 
 func clamp(v float64) float64 {
