@@ -91,6 +91,13 @@ func (n *node) begin(ctx context.Context, pod *corev1.Pod) error {
 			return err
 		}
 	}
+	if pod.Labels[naming.LabelName] == naming.LoadWorker {
+		work, err := n.makeLoad(podCtx, pod, address)
+		if err != nil {
+			return err
+		}
+		go n.finish(podCtx, pod.DeepCopy(), work)
+	}
 	before := pod.DeepCopy()
 	pod.Status.Phase = corev1.PodRunning
 	pod.Status.PodIP = address
@@ -99,6 +106,23 @@ func (n *node) begin(ctx context.Context, pod *corev1.Pod) error {
 		Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Now(),
 	})
 	return n.client.Status().Patch(ctx, pod, client.MergeFrom(before))
+}
+
+// finish shows how a Pod ended that does not serve for ever.
+func (n *node) finish(ctx context.Context, pod *corev1.Pod, work func() error) {
+	phase := corev1.PodSucceeded
+	if err := work(); err != nil {
+		slog.Error("a load worker failed", "pod", pod.Name, "error", err)
+		phase = corev1.PodFailed
+	}
+	if ctx.Err() != nil {
+		return // the Pod is gone
+	}
+	patch := []byte(`{"status":{"phase":"` + string(phase) + `"}}`)
+	err := n.client.Status().Patch(ctx, pod, client.RawPatch(types.MergePatchType, patch))
+	if client.IgnoreNotFound(err) != nil {
+		slog.Error("the node cannot show the end of a Pod", "pod", pod.Name, "error", err)
+	}
 }
 
 // serve answers as a cell does, with the certificate that the Pod mounts.
