@@ -35,7 +35,7 @@ func (m *Mirror) Fetch(f *imap.Message) {
 	if known == nil {
 		known = &message{uid: e.uid} // no room: checked for this once, but not remembered
 	}
-	if known.reported&kindBits[UID] != 0 || !m.sections(f, known) {
+	if !m.sections(f, known) {
 		return
 	}
 	m.immutable(f, known)

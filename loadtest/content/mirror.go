@@ -173,7 +173,6 @@ func (m *Mirror) Vanished(uids []imap.UIDRange, earlier bool) {
 		}
 		m.shift(i, uint32(n))
 		m.exists -= uint32(n)
-		m.arrivals = min(m.arrivals, m.exists+1) // which of them were arrivals is not known
 	}
 }
 

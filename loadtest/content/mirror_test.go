@@ -85,6 +85,37 @@ func TestMirror(t *testing.T) {
 			e.body(2, 2, e.desk.sent(alpha).Raw)
 			e.again(selected).body(2, 2, e.desk.sent(alpha).Raw)
 		}, want{UID: 1}},
+		{"an expunged message stays where SELECT was sent before", func(e eye) {
+			m := e.desk.Mirror(alpha, "INBOX", nil)
+			e.Expunge(2)
+			m.Selected(selected)
+			m.Fetch(&imap.Message{Seq: 2, UID: 2})
+		}, nil},
+		{"a new message with a used UID, in a session that knows none", func(e eye) {
+			other := e.again(selected)
+			other.Exists(4)
+			other.Expunge(1)
+			other.flags(3, 3, 11)
+		}, want{UID: 1}},
+		{"after the UIDs of an earlier arrival", func(e eye) {
+			other := e.again(selected)
+			other.Exists(4)
+			other.flags(4, 90, 11)
+			other.Expunge(4)
+			other.Exists(4)
+			other.flags(4, 50, 11)
+		}, want{UID: 1}},
+		{"VANISHED, and a new message with a used UID", func(e eye) {
+			other := e.again(selected)
+			other.Vanished([]imap.UIDRange{{First: 1, Last: 2}}, false)
+			other.Exists(2)
+			other.flags(2, 3, 11)
+		}, want{UID: 1}},
+		{"of a UID that stands for two, no more is said", func(e eye) {
+			e.Exists(4)
+			e.flags(4, 3, 11)
+			e.again(selected).flags(3, 3, 7, `\Seen`)
+		}, want{UID: 1}},
 		{"UIDVALIDITY changes", func(e eye) {
 			other := e.again(imap.Selected{Exists: 1, UIDValidity: 8, UIDNext: 2, HighestModSeq: 1})
 			other.flags(1, 1, 1)
@@ -184,6 +215,19 @@ func TestMirror(t *testing.T) {
 			e.Storing([]uint32{1}, []string{`\Seen`}, true)(false)
 			done := e.Fetching("1:*", true)
 			e.flags(1, 1, 12)
+			done()
+		}, nil},
+		{"a message that is being deleted need not be answered for", func(e eye) {
+			e.Stored(1, []string{`\Flagged`}, true)
+			e.Deleted(1)
+			done := e.Fetching("1:*", true)
+			e.flags(1, 1, 4)
+			done()
+		}, nil},
+		{"a body is read, which sets a flag", func(e eye) {
+			e.Stored(1, []string{`\Seen`}, false)
+			done := e.Fetching("1:*", true)
+			e.flags(1, 1, 12, `\Seen`)
 			done()
 		}, nil},
 		{"the envelope changes", func(e eye) {

@@ -5,8 +5,7 @@ import "slices"
 // store is what this run's STOREs have made of one message.
 type store struct {
 	set, cleared flagSet // as confirmed
-	begun        uint32  // clock when the last STORE was sent
-	confirmed    uint32  // clock when the last was answered
+	confirmed    uint32  // clock when the last STORE was answered
 	inFlight     int
 	overlapped   bool // two were in flight at once: who was last is not known
 }
@@ -22,7 +21,6 @@ func (m *Mirror) Storing(uids []uint32, flags []string, add bool) (done func(ok 
 	if add && mask&deletedFlag != 0 {
 		m.delete(uids)
 	}
-	b.tick()
 	stores := make([]*store, len(uids))
 	for i, uid := range uids {
 		message := b.message(uid)
@@ -32,7 +30,7 @@ func (m *Mirror) Storing(uids []uint32, flags []string, add bool) (done func(ok 
 		if message.store == nil {
 			message.store = &store{}
 		}
-		message.store.begin(mask, add, b.clock)
+		message.store.begin(mask, add)
 		stores[i] = message.store
 	}
 	return func(ok bool) {
@@ -77,10 +75,9 @@ func (m *Mirror) delete(uids []uint32) {
 	}
 }
 
-func (s *store) begin(mask flagSet, add bool, now uint32) {
+func (s *store) begin(mask flagSet, add bool) {
 	s.overlapped = s.overlapped || s.inFlight > 0
 	s.inFlight++
-	s.begun = now
 	// From now on the opposite may hold at any time.
 	if add {
 		s.cleared &^= mask
@@ -106,14 +103,8 @@ func (s *store) end(mask flagSet, add, ok bool, now uint32) {
 	}
 }
 
-// broken returns the flags that should be there and are not, and the other way round, for a FETCH that began at a moment.
-// Both are empty if the STOREs were not all over by then.
-func (s *store) broken(flags flagSet, began uint32) (lost, revived flagSet) {
-	if s == nil || s.inFlight > 0 || s.begun >= began || s.confirmed >= began || flags&overflowFlag != 0 {
-		return 0, 0
-	}
-	return s.set &^ flags, s.cleared & flags
-}
+// settled says whether all the STOREs were answered before a moment.
+func (s *store) settled(began uint32) bool { return s != nil && s.inFlight == 0 && s.confirmed < began }
 
 // span is a range of UIDs or sequence numbers, both ends included.
 type span struct{ first, last uint32 }

@@ -79,7 +79,7 @@ func (m *Mirror) close(w *window) {
 			continue
 		}
 		switch {
-		case v.flags == bad && known.store != nil && known.store.inFlight == 0 && known.store.begun < w.began && known.store.confirmed < w.began:
+		case v.flags == bad && known.store.settled(w.began):
 			known.store = nil
 			m.report(Flag, uid, v.missing)
 		case v.modseq == bad:
@@ -98,8 +98,8 @@ func (w *window) observe(b *mailbox, known *message, seq uint32, flags flagSet, 
 		return false
 	}
 	v, noted := w.verdicts[known.uid]
-	if known.store != nil && flags&knownFlags != 0 && v.flags != good {
-		lost, revived := known.store.broken(flags, w.began)
+	if known.store.settled(w.began) && flags&knownFlags != 0 && flags&overflowFlag == 0 && v.flags != good {
+		lost, revived := known.store.set&^flags, known.store.cleared&flags
 		if lost|revived == 0 {
 			v.flags = good
 		} else {
