@@ -40,6 +40,7 @@ type view struct {
 	Headline, Sentence string
 	Further            []string // reasons beside the sentence
 	Began              bool
+	Kinds              string // of content violations
 	Policy             template.HTMLAttr
 	Style              template.CSS
 	Script             template.JS
@@ -90,7 +91,7 @@ type endpoint struct{ Name, Address string }
 func WriteHTML(w io.Writer, r *Report) error {
 	sum := sha256.Sum256([]byte(script))
 	v := view{
-		Report: r, Headline: r.Headline(), Sentence: r.Sentence(), Further: r.further(), Began: r.began(), Style: template.CSS(styleSheet), Script: template.JS(script),
+		Report: r, Headline: r.Headline(), Sentence: r.Sentence(), Further: r.further(), Began: r.began(), Kinds: r.kinds(), Style: template.CSS(styleSheet), Script: template.JS(script),
 		Policy: template.HTMLAttr(`content="default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-` +
 			base64.StdEncoding.EncodeToString(sum[:]) + `'; base-uri 'none'; form-action 'none'"`),
 	}

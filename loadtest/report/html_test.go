@@ -9,10 +9,12 @@ import (
 	"html"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"gouv.tg/messagerie/loadtest/content"
 	"gouv.tg/messagerie/loadtest/report"
 	"gouv.tg/messagerie/loadtest/report/reporttest"
 )
@@ -150,10 +152,14 @@ func TestPageIsBounded(t *testing.T) {
 	in := reporttest.Input(reporttest.Options{
 		Duration: 512 * time.Second, WarmUp: time.Minute, Operations: 15, Pods: 40, Rate: 200, Stall: 20 * time.Second, Faults: true,
 	})
+	v := in.Content.Samples[0]
+	v.Transcript = slices.Repeat([]string{strings.Repeat("x", 200)}, 40)
+	in.Content.Samples = slices.Repeat([]content.Violation{v}, 50)
 	page := render(t, report.Build(in))
 	if len(page) > 1<<20 {
 		t.Errorf("found %d bytes; accepted is 1 MiB", len(page))
 	}
+	t.Logf("%d KiB", len(page)>>10)
 	checkPage(t, page)
 	if n := strings.Count(page, `class="card"`); n != 15 {
 		t.Errorf("found %d operations over time; accepted is 15", n)

@@ -90,6 +90,7 @@ func (t *timeline) resources() []template.HTML {
 	var charts []template.HTML
 	for _, res := range resources {
 		var lines []plot.Line
+		var tops []string
 		for i, column := range res.of(&t.r.Target.Total) {
 			name, class := res.title, "c1"
 			if res.names != nil {
@@ -97,14 +98,11 @@ func (t *timeline) resources() []template.HTML {
 			}
 			if known(column) {
 				lines = append(lines, t.inside(t.thin(column, name, class, plot.Points)))
+				tops = append(tops, strings.ToLower(name)+" at most "+plot.Value(top(column), res.unit))
 			}
 		}
 		if len(lines) == 0 {
 			continue
-		}
-		var tops []string
-		for _, l := range lines {
-			tops = append(tops, strings.ToLower(l.Name)+" at most "+plot.Value(top(l.Values), res.unit))
 		}
 		charts = append(charts, t.chart("target-"+res.id, res.title,
 			fmt.Sprintf("Sum over all Pods of the target: %s.", strings.Join(tops, ", ")), res.unit, 90, lines...).HTML())
@@ -139,14 +137,16 @@ func (t *timeline) pods() podTable {
 	}
 	for _, res := range resources {
 		lines := make([]plot.Line, len(pods))
-		highest, any := 0.0, false
+		tops := make([]float64, len(pods))
+		sampled := false
 		for i := range pods {
 			if column := res.of(&pods[i].Series)[0]; known(column) {
 				lines[i] = t.inside(t.thin(column, "", "c1", plot.Points/2))
-				highest, any = max(highest, top(lines[i].Values)), true
+				tops[i] = top(column)
+				sampled = true
 			}
 		}
-		if !any {
+		if !sampled {
 			continue
 		}
 		head := res.short
@@ -157,7 +157,7 @@ func (t *timeline) pods() podTable {
 		for i, l := range lines {
 			cell := podCell{}
 			if l.Values != nil {
-				cell = podCell{plot.Spark(l, t.from, t.to, highest), plot.Value(top(l.Values), res.unit)}
+				cell = podCell{plot.Spark(l, t.from, t.to, slices.Max(tops)), plot.Value(tops[i], res.unit)}
 			}
 			table.Rows[i].Cells = append(table.Rows[i].Cells, cell)
 		}

@@ -121,11 +121,15 @@ func (t *timeline) lag() []template.HTML {
 	return []template.HTML{c.HTML()}
 }
 
-// cards draws latency over time of every operation that has any: percentiles, and the whole distribution as a heat map.
+// mostCards bounds the size of the page; a recorder keeps up to 64 operations apart.
+const mostCards = 30
+
+// cards draws latency over time of the most frequent operations that have any: percentiles, and the whole distribution
+// as a heat map.
 func (t *timeline) cards(rows []row) []card {
 	var cards []card
 	for n, row := range rows {
-		if c, ok := t.card(n, row); ok {
+		if c, ok := t.card(n, row); ok && len(cards) < mostCards {
 			cards = append(cards, c)
 		}
 	}

@@ -20,7 +20,7 @@
       svg.querySelectorAll(".line").forEach(path => {
         const p = points(path); let best = -1;
         for (let i = 0; i < p.length; i += 2) if (best < 0 || Math.abs(p[i] - x) < Math.abs(p[best] - x)) best = i;
-        if (best < 0 || Math.abs(p[best] - x) > 12) return;
+        if (best < 0 || Math.abs(p[best] - x) > Math.max(3, path.dataset.step * .75)) return;
         const share = 1 - p[best + 1] / height;
         rows.push(path.dataset.name + "  " + write(d.log === "true" ? low * Math.pow(high / low, share) : low + share * (high - low), d.unit));
       });

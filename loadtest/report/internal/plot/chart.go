@@ -145,7 +145,8 @@ func (c Chart) line(b *strings.Builder, l Line) {
 	if l.Area {
 		fmt.Fprintf(b, `<path class="area %s" d="%s"/>`, class, area.String())
 	}
-	fmt.Fprintf(b, `<path class="line %s" data-name="%s" d="%s"/>`, class, escape(l.Name), d.String())
+	step := number(width*(c.at(l.From+l.Step)-c.at(l.From)), 1) // within which the page's script finds a point
+	fmt.Fprintf(b, `<path class="line %s" data-name="%s" data-step="%s" d="%s"/>`, class, escape(l.Name), step, d.String())
 }
 
 // at is where a moment lies from left (0) to right (1).

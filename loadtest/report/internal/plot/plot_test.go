@@ -47,7 +47,7 @@ func TestScalesOfNothing(t *testing.T) {
 	}
 }
 
-var data = regexp.MustCompile(`class="line c1" data-name="[^"]*" d="([^"]*)"`)
+var data = regexp.MustCompile(`class="line c1" data-name="[^"]*" data-step="100" d="([^"]*)"`)
 
 // TestLine: a curve has the points of its values, in their places, and a gap where there is none.
 func TestLine(t *testing.T) {
