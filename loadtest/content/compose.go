@@ -28,20 +28,20 @@ func (r *Run) Compose(rng *rand.Rand, from string, to []string, date time.Time) 
 	if attachment {
 		id.kind |= kindAttachment
 	}
-	thread := thread{number: id.number, root: id.number}
+	conversation := thread{number: id.number, root: id.number}
 	if rng.Float64() < r.options.ReplyShare {
 		if earlier, ok := r.threads.pick(rng); ok {
-			thread.root, id.kind = earlier.root, id.kind|kindReply
-			thread.answered = earlier.number
+			conversation.root, id.kind = earlier.root, id.kind|kindReply
+			conversation.answered = earlier.number
 		}
 	}
-	r.threads.add(thread)
+	r.threads.add(conversation)
 
 	id.addresses = filterBits(from)
 	for _, address := range to {
 		id.addresses |= filterBits(address)
 	}
-	variable := id.variableHeader(make([]byte, 0, 256+40*len(to)), from, to, date, thread)
+	variable := id.variableHeader(make([]byte, 0, 256+40*len(to)), from, to, date, conversation)
 	id.headers = sum(emptyDigest, variable)
 
 	raw := make([]byte, 0, 1024+len(variable)+id.size+id.size/16)
@@ -178,10 +178,10 @@ func (id *identity) writeFile(rng *random, n, size int, buffer []byte, emit func
 	}
 	var octets [lineOctets]byte
 	b = buffer
-	for lines := max(1, size/(lineCharacters+2)); lines > 0; lines-- {
+	for left := max(1, size/(lineCharacters+2)); left > 0; left-- {
 		rng.fill(octets[:])
 		b = append(base64.StdEncoding.AppendEncode(b, octets[:]), "\r\n"...)
-		if lines == 1 || len(b) > cap(buffer)-lineCharacters-2 {
+		if left == 1 || len(b) > cap(buffer)-lineCharacters-2 {
 			if !emit(b) {
 				return false
 			}

@@ -245,9 +245,6 @@ func envelopePrint(e *imap.Envelope) uint32 {
 // changeable checks flags and modseq. A pair of UID and modseq has one set of flags, whoever tells it and when (RFC 7162, 3.1): this
 // needs no order of events. What needs one is left to the windows.
 func (m *Mirror) changeable(f *imap.Message, known *message, e *entry) {
-	if !f.HasFlags && f.ModSeq == 0 {
-		return
-	}
 	b := m.box
 	var flags flagSet
 	if f.HasFlags {

@@ -2,7 +2,9 @@ package content
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -224,6 +226,13 @@ func TestMirror(t *testing.T) {
 			e.flags(1, 1, 4)
 			done()
 		}, nil},
+		{"an old update while a body is read", func(e eye) {
+			e.Stored(1, []string{`\Flagged`}, true)
+			done := e.Fetching("1", true)
+			e.flags(1, 1, 4)
+			e.body(1, 1, []byte("Subject: a\r\n\r\na\r\n"))
+			done()
+		}, nil},
 		{"a body is read, which sets a flag", func(e eye) {
 			e.Stored(1, []string{`\Seen`}, false)
 			done := e.Fetching("1:*", true)
@@ -431,6 +440,41 @@ func TestMemoryIsBounded(t *testing.T) {
 			entries, messages, d.messages.Load(), d.ledger.size, len(d.ledger.accounts))
 	}
 	if s.Errors != 0 || s.Untracked == 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// Senders and sessions of one account at once: the race is for the one who runs this with a detector, the deadlock for all.
+func TestConcurrentUse(t *testing.T) {
+	d := newDesk(Options{Witnesses: 1, ReplyShare: 0.5, MaxBytes: 2048})
+	var group sync.WaitGroup
+	for n := range uint32(8) {
+		group.Go(func() {
+			rng := rand.New(rand.NewPCG(uint64(n), 1))
+			m := d.Mirror(alpha, "INBOX", nil)
+			m.Selected(imap.Selected{Exists: 1000, UIDValidity: 7, UIDNext: 1001, HighestModSeq: 1})
+			for i := range uint32(100) {
+				message := d.Compose(rng, beta, []string{alpha}, someDay)
+				d.Submitted(message, someDay)
+				d.Acknowledged(message, alpha, someDay)
+				uid := 1 + n*100 + i
+				stored := m.Storing([]uint32{uid}, []string{`\Seen`}, true)
+				done := m.Fetching("1:*", true)
+				m.Fetch(&imap.Message{Seq: uid, UID: uid, Sections: map[string][]byte{"BODY[]": message.Raw}})
+				stored(true)
+				done()
+				m.Seen(uid, message.Token, someDay)
+				d.Summary()
+				d.Outstanding(alpha)
+				d.Checkpoint(m, m)
+				m.Deleted(uid)
+			}
+		})
+	}
+	group.Wait()
+	d.Settle(alpha, nil, someDay, nil)
+	wantKinds(t, d.Run, nil)
+	if s := d.Summary(); s.Tracked != 800 || s.Confirmed != 800 {
 		t.Errorf("%+v", s)
 	}
 }

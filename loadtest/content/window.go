@@ -16,6 +16,8 @@ type window struct {
 	set      []span
 	bySeq    bool
 	verdicts map[uint32]verdict // by UID
+	// A response without flags, or without a modseq, shows that these were not asked for: then only old updates may have come.
+	noFlags, noModSeq bool
 }
 
 // verdict is what the responses for one UID have shown so far; the zero verdict is: nothing wrong.
@@ -40,8 +42,8 @@ const (
 	maxVerdicts = 4096
 )
 
-// Fetching is called before a FETCH of FLAGS or MODSEQ is sent, with its set of UIDs or of sequence numbers, and done after its tagged
-// OK: not if it failed, for then nothing had to come. Lost flags and falling modseqs are found only between the two.
+// Fetching is called before a FETCH is sent, with its set of UIDs or of sequence numbers, and done after its tagged OK: not if it
+// failed, for then nothing had to come. Lost flags and falling modseqs are found only between the two.
 func (m *Mirror) Fetching(set string, uid bool) (done func()) {
 	b := m.box
 	b.mu.Lock()
@@ -79,10 +81,10 @@ func (m *Mirror) close(w *window) {
 			continue
 		}
 		switch {
-		case v.flags == bad && known.store.settled(w.began):
+		case v.flags == bad && !w.noFlags && known.store.settled(w.began):
 			known.store = nil
 			m.report(Flag, uid, v.missing)
-		case v.modseq == bad:
+		case v.modseq == bad && !w.noModSeq:
 			m.report(ModSeq, uid, fmt.Sprintf("MODSEQ was %d and is %d", v.floor, v.fell))
 		}
 	}
@@ -97,6 +99,7 @@ func (w *window) observe(b *mailbox, known *message, seq uint32, flags flagSet, 
 	if !contains(w.set, n) {
 		return false
 	}
+	w.noFlags, w.noModSeq = w.noFlags || flags == 0, w.noModSeq || modseq == 0
 	v, noted := w.verdicts[known.uid]
 	if known.store.settled(w.began) && flags&knownFlags != 0 && flags&overflowFlag == 0 && v.flags != good {
 		lost, revived := known.store.set&^flags, known.store.cleared&flags
