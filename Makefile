@@ -47,6 +47,7 @@ fuzz: ## every fuzz target for FUZZTIME
 bench: ## micro benchmarks
 	go test -run '^$$' -bench . -benchmem $$(go list ./mailstack/... ./capacity/... ./loadtest/... 2>/dev/null)
 
+# Rates and shares of load tests are numbers with a fraction, which controller-gen takes only when it is told to.
 generate: ## regenerate code and manifests
 	$(TOOL) controller-gen object paths=./api/...
 	$(TOOL) controller-gen crd:allowDangerousTypes=true paths=./api/... output:crd:dir=config/crd

@@ -28,8 +28,9 @@ const (
 type running struct {
 	workers     []*worker // nil where none was reached yet
 	coordinator *distribution.Coordinator
-	sampler     *target.Sampler
-	report      *report.Report // once it was judged
+	sampler     *target.Sampler // nil: the target is not this platform
+	sampling    time.Time       // since when
+	report      *report.Report  // once it was judged
 	judged      time.Time
 }
 
@@ -81,6 +82,11 @@ func (r *Reconciler) drive(ctx context.Context, s *scope) error {
 			s.after = soon
 			return nil
 		}
+		r.sample(ctx, s, run)
+	}
+	if !run.seesTarget() {
+		s.after = soon
+		return nil
 	}
 	for i := range s.pods {
 		if why := ended(s.pods[i], s.job); why != "" {
@@ -91,9 +97,6 @@ func (r *Reconciler) drive(ctx context.Context, s *scope) error {
 	s.describe(view)
 	if view.Ended() {
 		return r.finish(ctx, s, run)
-	}
-	if !view.At.IsZero() && run.sampler == nil && s.test.Spec.Target == nil {
-		run.sampler = r.sample(ctx, view.At)
 	}
 	s.after = soon
 	if left := time.Until(view.At.Add(s.planned())); view.Phase == distribution.Running && left > soon {

@@ -15,7 +15,6 @@ import (
 	"gouv.tg/messagerie/api/v1alpha1"
 	"gouv.tg/messagerie/loadtest/gate"
 	"gouv.tg/messagerie/loadtest/report"
-	"gouv.tg/messagerie/loadtest/target"
 	"gouv.tg/messagerie/loadtest/verdict"
 )
 
@@ -33,11 +32,7 @@ const (
 // finish collects what was measured, judges it and keeps the report.
 func (r *Reconciler) finish(ctx context.Context, s *scope, run *running) error {
 	outcome := run.coordinator.Collect(ctx)
-	var seen target.Report
-	if run.sampler != nil {
-		seen = run.sampler.Stop()
-	}
-	run.report, run.judged = verdict.Reach(&s.scenario, outcome, seen, verdict.Environment(r.Version, &s.scenario)), time.Now()
+	run.report, run.judged = verdict.Reach(&s.scenario, outcome, run.seen(outcome.Start), verdict.Environment(r.Version, &s.scenario)), time.Now()
 	return r.conclude(ctx, s, run)
 }
 

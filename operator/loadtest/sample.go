@@ -14,9 +14,47 @@ import (
 	"gouv.tg/messagerie/operator/naming"
 )
 
-// sample begins to watch the Pods of this platform, beside a test whose load starts at a time. It goes on until it is stopped.
-func (r *Reconciler) sample(ctx context.Context, at time.Time) *target.Sampler {
-	return target.Start(context.WithoutCancel(ctx), target.Options{Pods: r.targetPods, Start: at, Log: r.Log})
+// firstLook is how long the load waits for the first sample of the target.
+const firstLook = 10 * time.Second
+
+// sample begins to watch the Pods of this platform, if it is what is tested. It goes on until it is stopped, or the operator
+// is: ctx is the operator's, for no pass has a time limit.
+func (r *Reconciler) sample(ctx context.Context, s *scope, run *running) {
+	if s.test.Spec.Target == nil {
+		run.sampling = time.Now()
+		run.sampler = target.Start(ctx, target.Options{Pods: r.targetPods, Start: run.sampling, Log: r.Log})
+	}
+}
+
+// seesTarget says whether every Pod was looked at once: the target's counts from before the load are needed.
+func (run *running) seesTarget() bool {
+	if run.sampler == nil || time.Since(run.sampling) > firstLook {
+		return true
+	}
+	select {
+	case <-run.sampler.Ready():
+		return true
+	default:
+		return false
+	}
+}
+
+// seen is what was seen of the target, in the time of a run that started at a time.
+func (run *running) seen(start time.Time) target.Report {
+	if run.sampler == nil {
+		return target.Report{}
+	}
+	seen := run.sampler.Stop()
+	if start.IsZero() {
+		return seen
+	}
+	seen.FromSeconds -= start.Sub(run.sampling).Seconds()
+	if run.sampling.After(start) {
+		// Counts from the middle of the run cannot be compared with those of the whole.
+		seen.Counters = nil
+		seen.Missing = append(seen.Missing, fmt.Sprintf("everything in the first %s: the operator was started anew", run.sampling.Sub(start).Round(time.Second)))
+	}
+	return seen
 }
 
 // targetPods are the cells and gateways that run.

@@ -2,9 +2,6 @@ package loadtest
 
 import (
 	"context"
-	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -19,7 +16,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -37,9 +33,6 @@ const (
 // SetupWithManager has the Reconciler called when a test, its Job or its Pods change, when a target becomes free or starts to
 // serve. While there is load the Reconciler also comes back by itself, for the workers are not watched.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
-	if err := mgr.Add(manager.RunnableFunc(r.untilStopped)); err != nil {
-		return fmt.Errorf("cannot set up the load tests: %w", err)
-	}
 	own := handler.EnqueueRequestsFromMapFunc(testOfLabel)
 	waiting := handler.EnqueueRequestsFromMapFunc(r.waiting)
 	return ctrl.NewControllerManagedBy(mgr).
@@ -55,18 +48,6 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, longestRetry),
 		}).
 		Complete(r)
-}
-
-// untilStopped ends what is watched beside the tests. The workers go on.
-func (r *Reconciler) untilStopped(ctx context.Context) error {
-	<-ctx.Done()
-	r.mu.Lock()
-	known := slices.Collect(maps.Keys(r.running))
-	r.mu.Unlock()
-	for _, uid := range known {
-		r.forget(uid)
-	}
-	return nil
 }
 
 func testOfLabel(_ context.Context, o client.Object) []reconcile.Request {
