@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"gouv.tg/messagerie/loadtest/content"
@@ -74,6 +75,8 @@ type Run struct {
 	scenario   *scenario.Scenario
 	population *users.Population
 	log        *slog.Logger
+
+	activities, busy atomic.Int64 // after the warm-up: how many, and their nanoseconds
 
 	mu       sync.Mutex
 	phase    Phase

@@ -92,35 +92,6 @@ func TestEverything(t *testing.T) {
 	}
 }
 
-// Each fault of the server is found, and called by its name.
-func TestFaults(t *testing.T) {
-	t.Parallel()
-	for kind, faults := range map[string]nullserver.Faults{
-		"flag":     {FlagLost: 3},
-		"uid":      {UIDReused: 20},
-		"flipped":  {ByteFlipped: 5},
-		"lost":     {MessageLost: 20},
-		"doubled":  {MessageDoubled: 20},
-		"modseq":   {WrongModSeq: 3},
-		"exists":   {ExpungeSilently: 20},
-		"envelope": {EnvelopeChanged: 5},
-	} {
-		t.Run(kind, func(t *testing.T) {
-			t.Parallel()
-			endpoints := server(t, nullserver.Options{Keep: true, CondStore: true, Faults: faults})
-			result := run(t, t.Context(), busy(3), endpoints, 10)
-			if result.Content.Kinds[kind] == 0 {
-				t.Fatalf("not found: %+v", result.Content)
-			}
-			for _, v := range result.Content.Samples {
-				if v.Kind == kind && (v.Account == "" || v.Detail == "" || v.At.IsZero()) {
-					t.Errorf("a violation says too little: %+v", v)
-				}
-			}
-		})
-	}
-}
-
 // Latency counts from the intended start: who measures from the actual one sees nothing of the stall at all.
 func TestStall(t *testing.T) {
 	if testing.Short() {

@@ -21,6 +21,9 @@ type Generator struct {
 	ResidentBytes int64   `json:"residentBytes"` // at most
 	MaxInFlight   int64   `json:"maxInFlight"`
 	MaxSessions   int64   `json:"maxSessions"`
+	// What users did in one go after the warm-up: how often, and for how long in all.
+	Activities      int64   `json:"activities"`
+	ActivitySeconds float64 `json:"activitySeconds"`
 }
 
 // judge reports why a result does not count: a generator that lags measures itself.

@@ -83,6 +83,7 @@ func (r *Run) Start(ctx context.Context, at time.Time) (*Result, error) {
 	r.enter(Done)
 	result := &Result{Snapshot: recorder.Snapshot(), Content: env.Content.Summary(), Aborted: ctx.Err() != nil}
 	result.Generator = usage.generator(result.Snapshot, env.Flight.Peak(), desktops.Peak())
+	result.Generator.Activities, result.Generator.ActivitySeconds = r.activities.Load(), time.Duration(r.busy.Load()).Seconds()
 	result.Reasons = append(reasons, judge(result, s)...)
 	return result, nil
 }

@@ -46,6 +46,7 @@ func (r *Run) open(ctx, load context.Context, env *users.Environment, t *scenari
 		go func() {
 			defer env.Flight.End()
 			a.Perform(load, user, intended, schedule.Stream(r.scenario.Seed, t.Name, number*r.in.Workers+r.in.Worker))
+			r.performed(intended)
 		}()
 	}
 }
@@ -69,6 +70,7 @@ func (r *Run) closed(ctx, load context.Context, env *users.Environment, t *scena
 				began := time.Now()
 				a.Perform(load, rng.IntN(a.Users()), began, rng)
 				env.Flight.End()
+				r.performed(began)
 				if users.Think(ctx, t.ThinkSeconds, rng) != nil {
 					return
 				}
@@ -78,6 +80,14 @@ func (r *Run) closed(ctx, load context.Context, env *users.Environment, t *scena
 				}
 			}
 		}()
+	}
+}
+
+// performed counts an activity that has ended.
+func (r *Run) performed(intended time.Time) {
+	if intended.Sub(r.start) >= r.scenario.WarmUp() {
+		r.activities.Add(1)
+		r.busy.Add(int64(time.Since(intended)))
 	}
 }
 

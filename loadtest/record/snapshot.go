@@ -79,7 +79,11 @@ func (r *Recorder) Snapshot() *Snapshot {
 	r.mu.Unlock()
 	lanes := make(map[string]lane[Cell], len(operations))
 	for name, op := range operations {
-		s.Operations[name], lanes[name] = op.snapshot()
+		measured, cells := op.snapshot()
+		if measured.silent() {
+			continue // made ready and never used
+		}
+		s.Operations[name], lanes[name] = measured, cells
 	}
 	points := r.gaugesUntil(now, s)
 	s.Series = newSeries(s.Seconds, points, lanes)
@@ -95,4 +99,9 @@ func (r *Recorder) gaugesUntil(now time.Time, s *Snapshot) lane[point] {
 		r.point(now.Add(-1)) // the interval that now begins is not reached yet
 	}
 	return lane[point]{shift: r.points.shift, items: slices.Clone(r.points.items)}
+}
+
+// silent says that nothing of the kind was tried at all.
+func (o *OperationSnapshot) silent() bool {
+	return o.Count == 0 && o.Errors == 0 && o.Skipped == 0 && o.WarmUp == 0
 }

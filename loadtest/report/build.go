@@ -24,7 +24,7 @@ type Input struct {
 	Generator   Generator // its lag figures are filled from the snapshot
 	Target      target.Report
 	Users       int
-	Think       time.Duration // mean think time Z of a user; 0: an open model without users
+	Interactive *Interactive // of Law
 	Burn        []gate.BurnReport
 	Knee        *gate.Knee
 	Seed        uint64
@@ -54,7 +54,7 @@ func Build(in Input) *Report {
 	}
 	if s := in.Snapshot; s != nil {
 		r.measure(s)
-		r.Interactive = interactive(in.Users, in.Think, r)
+		r.Interactive = in.Interactive
 	} else if len(r.Reasons) == 0 {
 		r.Reasons = []string{"nothing was measured"}
 	}
@@ -92,21 +92,13 @@ func measured(o *record.OperationSnapshot, window float64) Operation {
 	return out
 }
 
-// interactive applies the law to all operations together; nil when there are no users who think.
-func interactive(users int, think time.Duration, r *Report) *Interactive {
-	if users <= 0 || think <= 0 {
+// Law applies the interactive response time law to users who let think pass after each activity of theirs; response and
+// measured are the mean duration of an activity and how many were done in a second. nil when there are no users.
+func Law(users int, think, response time.Duration, measured float64) *Interactive {
+	if users <= 0 || think+response <= 0 {
 		return nil
 	}
-	law := &Interactive{Users: users, Think: think.Seconds()}
-	var count, seconds float64
-	for _, o := range r.Operations {
-		count += float64(o.Count)
-		seconds += float64(o.Count) * o.Mean
-		law.Measured += o.Rate
-	}
-	if count > 0 {
-		law.Response = seconds / count
-	}
+	law := &Interactive{Users: users, Think: think.Seconds(), Response: response.Seconds(), Measured: measured}
 	law.Bound = float64(users) / (law.Think + law.Response)
 	law.Share = law.Measured / law.Bound
 	return law

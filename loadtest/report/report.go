@@ -85,14 +85,15 @@ type Worker struct {
 }
 
 // Interactive is the interactive response time law (Denning and Buzen, 1978): N users who think Z seconds between
-// operations that take R seconds each cannot do more than N/(Z+R) operations a second, however fast the target is.
+// activities that take R seconds each cannot do more than N/(Z+R) activities a second, however fast the target is. An
+// activity is what an agent does in one go, such as a phone's look at the mailbox: several operations.
 type Interactive struct {
 	Users    int     `json:"users"`
 	Think    float64 `json:"think"`    // Z, seconds
-	Response float64 `json:"response"` // R: mean of all operations measured, seconds
-	Bound    float64 `json:"bound"`    // N/(Z+R), operations per second
-	Measured float64 `json:"measured"` // operations per second
-	Share    float64 `json:"share"`    // Measured/Bound; 0 when there is no bound
+	Response float64 `json:"response"` // R: mean of all activities measured, seconds
+	Bound    float64 `json:"bound"`    // N/(Z+R), activities per second
+	Measured float64 `json:"measured"` // activities per second
+	Share    float64 `json:"share"`    // Measured/Bound
 }
 
 // Environment is what one needs to run the test again.

@@ -40,7 +40,7 @@ func hostileInput() report.Input {
 	column := target.Column{1, math.NaN(), math.Inf(1)}
 	series := target.Series{CPUCores: column, DiskWriteBytesPerSecond: column}
 	return report.Input{
-		Name: hostile, Verdict: gate.Content, Reasons: []string{hostile}, Snapshot: r.Snapshot(), Users: 3, Think: time.Second,
+		Name: hostile, Verdict: gate.Content, Reasons: []string{hostile}, Snapshot: r.Snapshot(), Users: 3, Interactive: report.Law(3, time.Second, time.Second, 1),
 		Gates: []gate.Outcome{
 			{Expr: hostile, Value: math.NaN(), Reason: hostile}, {Expr: hostile, Value: math.Inf(-1)}, {Expr: "a.p99 < 1s", Count: 1, Value: math.Inf(1)},
 		},
@@ -197,23 +197,12 @@ func TestSnapshotRefusesChangedCounts(t *testing.T) {
 }
 
 func TestInteractiveLaw(t *testing.T) {
-	in := faults()
-	in.Users, in.Think = 100, 9*time.Second
-	r := report.Build(in)
-	var count, seconds float64
-	for _, o := range in.Snapshot.Operations {
-		count += float64(o.Count)
-		seconds += float64(o.Count) * o.Histogram.Mean().Seconds()
+	law := report.Law(100, 9*time.Second, time.Second, 9.5)
+	if law == nil || law.Bound != 10 || math.Abs(law.Share-.95) > 1e-9 {
+		t.Errorf("100 users, 9 s and 1 s: %+v", law)
 	}
-	if want := 100 / (9 + seconds/count); math.Abs(r.Interactive.Bound-want) > 1e-9 {
-		t.Errorf("found a bound of %v; accepted is %v", r.Interactive.Bound, want)
-	}
-	if want := count / 50; math.Abs(r.Interactive.Measured-want) > 1e-9 {
-		t.Errorf("found %v/s measured; accepted is %v: the warm-up does not count", r.Interactive.Measured, want)
-	}
-	in.Think = 0
-	if report.Build(in).Interactive != nil {
-		t.Error("the law needs think time")
+	if report.Law(0, time.Second, time.Second, 1) != nil || report.Law(1, 0, 0, 1) != nil {
+		t.Error("a law without users, or without time")
 	}
 }
 

@@ -200,8 +200,19 @@ func (s *Scenario) PerSecond(t *Stream) float64 {
 	return t.PerUserHour * float64(s.Users) / 3600
 }
 
-// ThinkSeconds is the mean time that a user lets pass between two actions, over all open streams and users; 0 if there
-// is none. It is the Z of the interactive response time law.
+// Closed is how many users closed streams keep at it, and the mean time in seconds that they let pass.
+func (s *Scenario) Closed() (users int, think float64) {
+	for _, t := range s.Streams {
+		if t.Model == Closed {
+			users += t.Concurrency
+			think += float64(t.Concurrency) * t.ThinkSeconds
+		}
+	}
+	return users, think / float64(max(users, 1))
+}
+
+// ThinkSeconds is the mean time between two beginnings of a user, over all open streams and users; 0 if there
+// is none. Less the response time it is the Z of the interactive response time law.
 func (s *Scenario) ThinkSeconds() float64 {
 	if rate := s.Activities(); rate > 0 {
 		return float64(s.Users) / rate

@@ -44,10 +44,10 @@ type desktop struct {
 type state uint8
 
 const (
-	down state = iota
-	busy       // one goroutine owns the session
-	idle       // the poller watches it
-	still      // at the end: out of IDLE, and nobody's
+	down  state = iota
+	busy        // one goroutine owns the session
+	idle        // the poller watches it
+	still       // at the end: out of IDLE, and nobody's
 )
 
 // task is an action that was due at a time.

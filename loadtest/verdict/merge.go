@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -30,9 +31,7 @@ func Merge(parts ...*report.Report) (*report.Report, error) {
 		aborted = aborted || part.Verdict == gate.Aborted
 		in.Reasons = append(in.Reasons, part.Reasons...)
 		in.Users += part.Users
-		if part.Interactive != nil {
-			in.Think = max(in.Think, time.Duration(part.Interactive.Think*float64(time.Second)))
-		}
+		in.Interactive = addLaw(in.Interactive, part.Interactive)
 		contents = append(contents, part.Content)
 		addGenerator(&in.Generator, &part.Generator)
 		for _, outcome := range part.Gates {
@@ -78,4 +77,14 @@ func addGenerator(sum, part *report.Generator) {
 	sum.ResidentBytes += part.ResidentBytes
 	sum.MaxInFlight += part.MaxInFlight
 	sum.Workers = append(sum.Workers, part.Workers...)
+}
+
+// addLaw joins the users of two parts; think and response are means over what was done.
+func addLaw(a, b *report.Interactive) *report.Interactive {
+	if a == nil || b == nil {
+		return cmp.Or(a, b)
+	}
+	done := a.Measured + b.Measured
+	mean := func(x, y float64) time.Duration { return seconds((x*a.Measured + y*b.Measured) / max(done, 1e-9)) }
+	return report.Law(a.Users+b.Users, mean(a.Think, b.Think), mean(a.Response, b.Response), done)
 }

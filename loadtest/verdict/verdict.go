@@ -73,7 +73,7 @@ func Reach(s *scenario.Scenario, o *distribution.Outcome, t target.Report, e rep
 	in := report.Input{
 		Name: s.Name, Verdict: verdict, Reasons: o.Reasons, StartedAt: o.Start, Snapshot: o.Snapshot, Gates: outcomes,
 		Content: o.Content, Generator: generator(o), Target: t, Users: s.Users, Seed: s.Seed, Environment: e,
-		Think: time.Duration(s.ThinkSeconds() * float64(time.Second)), Burn: burns(s, o.Snapshot),
+		Interactive: law(s, o), Burn: burns(s, o.Snapshot),
 	}
 	if in.StartedAt.IsZero() {
 		in.StartedAt = time.Now()
@@ -88,6 +88,31 @@ func Unable(s *scenario.Scenario, aborted bool, reason error, e report.Environme
 		Users: s.Users, Seed: s.Seed, Environment: e, Generator: report.Generator{Reason: reason.Error()},
 	})
 }
+
+// law sets what was done beside what these users could ask for at all. In an open model a user begins every so often,
+// whatever the target does: what is left of that time after the response is thinking.
+func law(s *scenario.Scenario, o *distribution.Outcome) *report.Interactive {
+	var count int64
+	var busy float64
+	for _, w := range o.Workers {
+		if w.Result != nil {
+			count += w.Result.Generator.Activities
+			busy += w.Result.Generator.ActivitySeconds
+		}
+	}
+	if count == 0 || o.Snapshot == nil || o.Snapshot.MeasuredSeconds() <= 0 {
+		return nil
+	}
+	users, think, response := s.Users, s.ThinkSeconds(), busy/float64(count)
+	if think > 0 {
+		think = max(think-response, 0)
+	} else {
+		users, think = s.Closed()
+	}
+	return report.Law(users, seconds(think), seconds(response), float64(count)/o.Snapshot.MeasuredSeconds())
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
 func generator(o *distribution.Outcome) report.Generator {
 	g := report.Generator{Valid: o.Valid()}

@@ -85,7 +85,7 @@ func Snapshot(o Options) *record.Snapshot {
 func Input(o Options) report.Input {
 	s := Snapshot(o)
 	in := report.Input{
-		Name: "ministry busy hour", Verdict: gate.Pass, Snapshot: s, Users: int(12.5 * o.Rate), Think: 12 * time.Second, Seed: 20260309,
+		Name: "ministry busy hour", Verdict: gate.Pass, Snapshot: s, Users: int(12.5 * o.Rate), Interactive: report.Law(int(12.5*o.Rate), 12*time.Second, 40*time.Millisecond, o.Rate), Seed: 20260309,
 		Generator: report.Generator{
 			Valid: true, CPUSeconds: .11 * o.Duration.Seconds(), ResidentBytes: 412 << 20, MaxInFlight: 4096,
 		},
