@@ -308,7 +308,7 @@ func (d *Desktops) retry(ctx context.Context, user int) {
 // Close logs the sessions out, a few at a time, until ctx ends; those that hang are left to their deadlines.
 func (d *Desktops) Close(ctx context.Context) {
 	var group sync.WaitGroup
-	places := make(chan struct{}, 64)
+	places, steps := make(chan struct{}, 64), newSteps(d.env, "settle") // not part of the load
 	for user := range d.list {
 		desk := &d.list[user]
 		desk.mu.Lock()
@@ -325,6 +325,7 @@ func (d *Desktops) Close(ctx context.Context) {
 			defer func() { <-places }()
 			s := desk.session
 			if ctx.Err() == nil && (was == still || s.client.Done(ctx) == nil) {
+				s.steps = steps
 				s.leave(ctx)
 			}
 			s.drop()
