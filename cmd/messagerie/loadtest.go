@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gouv.tg/messagerie/api/v1alpha1"
 	"gouv.tg/messagerie/cmd/messagerie/loadtest"
 	"gouv.tg/messagerie/loadtest/report"
 )
@@ -33,6 +34,8 @@ type loadTestFlags struct {
 	duration, connect             time.Duration
 	seed                          uint64
 	insecure, search              bool
+
+	object v1alpha1.LoadTest // of the file, if there is one
 }
 
 func newLoadTestRun() *cobra.Command {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -32,7 +33,7 @@ func (f *loadTestFlags) scenario(cmd *cobra.Command, args []string) (scenario.Sc
 	case name == "":
 		return scenario.Scenario{}, fmt.Errorf("arguments: found none; accepted is a profile (%s) or -f FILE", strings.Join(scenario.Profiles(), ", "))
 	}
-	s, err := readScenario(name)
+	s, err := f.read(name)
 	if err != nil {
 		return s, err
 	}
@@ -78,8 +79,8 @@ func (f *loadTestFlags) scenario(cmd *cobra.Command, args []string) (scenario.Sc
 	return s, verdict.Check(&s)
 }
 
-// readScenario reads a built-in profile, or a LoadTest object in a file.
-func readScenario(name string) (scenario.Scenario, error) {
+// read reads a built-in profile, or a LoadTest object in a file, whose spec is kept for what a scenario does not hold.
+func (f *loadTestFlags) read(name string) (scenario.Scenario, error) {
 	if slices.Contains(scenario.Profiles(), name) {
 		return scenario.Profile(name)
 	}
@@ -88,14 +89,14 @@ func readScenario(name string) (scenario.Scenario, error) {
 		return scenario.Scenario{}, fmt.Errorf("--file: found %q, which is neither a file that can be read nor a profile; accepted are a LoadTest object in a file, %s",
 			name, strings.Join(scenario.Profiles(), ", "))
 	}
-	var object v1alpha1.LoadTest
-	if err := yaml.UnmarshalStrict(text, &object); err != nil {
+	object := &f.object
+	if err := yaml.UnmarshalStrict(text, object); err != nil {
 		return scenario.Scenario{}, fmt.Errorf("--file: %w", err)
 	}
 	if object.Kind != "LoadTest" {
 		return scenario.Scenario{}, fmt.Errorf("--file: kind: found %q; accepted is LoadTest", object.Kind)
 	}
-	return operator.Translate(&object)
+	return operator.Translate(object)
 }
 
 // target says what is tested and as whom: by flags, or as the data folder's installation tells.
@@ -117,29 +118,39 @@ func (f *loadTestFlags) target(cmd *cobra.Command, o *loadtest.Options) error {
 			return usageError{err}
 		}
 	}
-	s := &o.Scenario
-	if len(s.Targets) > 0 {
-		if o.Accounts == nil {
-			return usagef("--accounts: found nothing; accepted is a CSV file, with --target")
+	s, spec := &o.Scenario, &f.object.Spec
+	if t := spec.Target; t != nil && !cmd.Flags().Changed("target") {
+		o.Insecure = o.Insecure || t.Verification == v1alpha1.LoadInsecure
+		if o.CA == nil {
+			o.CA = []byte(t.CertificateAuthority)
 		}
+	}
+	if len(s.Targets) > 0 && o.Accounts == nil && spec.AccountsFrom == nil {
+		return usagef("--accounts: found nothing; accepted is a CSV file, with a target of one's own")
+	}
+	if len(s.Targets) > 0 && o.Accounts != nil {
 		return usageOr(s.CheckTargets())
 	}
 	installation, err := local.ReadTarget(cmd.Context(), f.data)
 	if err != nil {
 		return err
 	}
-	s.Targets = maps.Clone(installation.Endpoints)
-	maps.DeleteFunc(s.Targets, func(protocol, _ string) bool { return !slices.Contains(scenario.Protocols, protocol) })
-	o.Pods = installation.Pods
-	if o.CA == nil && !o.Insecure {
-		o.CA = installation.Authority
-	}
-	if o.Accounts == nil {
-		if o.Accounts, err = installation.Probes(cmd.Context()); err != nil {
-			return err
+	if len(s.Targets) == 0 {
+		s.Targets = maps.Clone(installation.Endpoints)
+		maps.DeleteFunc(s.Targets, func(protocol, _ string) bool { return !slices.Contains(scenario.Protocols, protocol) })
+		o.Pods = installation.Pods
+		if o.CA == nil && !o.Insecure {
+			o.CA = installation.Authority
 		}
 	}
-	return s.CheckTargets()
+	switch {
+	case o.Accounts != nil:
+	case spec.AccountsFrom != nil:
+		o.Accounts, err = installation.Accounts(cmd.Context(), f.object.Namespace, *spec.AccountsFrom)
+	default:
+		o.Accounts, err = installation.Probes(cmd.Context())
+	}
+	return errors.Join(err, s.CheckTargets())
 }
 
 // usageOr marks an error, if there is one, as a mistake in what was typed.

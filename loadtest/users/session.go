@@ -125,8 +125,9 @@ func (s *session) learn(ctx context.Context) error {
 }
 
 func (s *session) fetch(ctx context.Context, intended time.Time, set, items string, uid bool) (messages []*imap.Message, err error) {
+	done := func() {}
 	if s.mirror != nil {
-		defer s.mirror.Fetching(set, uid)()
+		done = s.mirror.Fetching(set, uid)
 		if s.selected.HighestModSeq > 0 {
 			items = "(MODSEQ " + items[1:]
 		}
@@ -135,6 +136,9 @@ func (s *session) fetch(ctx context.Context, intended time.Time, set, items stri
 		messages, err = s.client.Fetch(ctx, set, items, uid)
 		return err
 	})
+	if err == nil {
+		done() // what a failed one did not tell is no evidence
+	}
 	return messages, err
 }
 

@@ -57,8 +57,9 @@ func (s *session) settle(ctx context.Context, desktop *content.Mirror) error {
 		s.env.Content.Checkpoint(desktop, s.mirror)
 	}
 	var present []content.Present
+	var listed time.Time
 	for {
-		s.next = 1
+		s.next, listed = 1, time.Now()
 		messages, err := s.fetch(ctx, time.Now(), "1:*", tokenItems, true)
 		if err != nil {
 			return err
@@ -77,12 +78,12 @@ func (s *session) settle(ctx context.Context, desktop *content.Mirror) error {
 			return err
 		}
 	}
-	return s.conclude(context.WithoutCancel(ctx), present)
+	return s.conclude(context.WithoutCancel(ctx), present, listed)
 }
 
 // conclude tells the ledger, looks at the newest messages' bytes, and cleans up if it was asked to.
-func (s *session) conclude(ctx context.Context, present []content.Present) error {
-	s.env.Content.Settle(s.address(), present, time.Now(), s.client.Conn().Transcript())
+func (s *session) conclude(ctx context.Context, present []content.Present, listed time.Time) error {
+	s.env.Content.Settle(s.address(), present, listed, s.client.Conn().Transcript())
 	s.own = s.own[:0]
 	for i := len(present) - 1; i >= 0 && i >= len(present)-settleBodies; i-- {
 		if _, err := s.fetch(ctx, time.Now(), joinUIDs([]uint32{present[i].UID}), "(UID BODY.PEEK[])", true); err != nil {

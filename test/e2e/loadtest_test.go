@@ -262,3 +262,83 @@ func starve(p *os.Process) {
 func interrupt(p *os.Process) {
 	time.AfterFunc(8*time.Second, func() { _ = p.Signal(os.Interrupt) })
 }
+
+// TestLoadTestObject has the operator run two tests in Pods, at the same time as far as the objects go: the second waits
+// for the first, fails its gate, and is not tried again.
+func TestLoadTestObject(t *testing.T) {
+	alpha := harness.NewMinistry("alpha", 6, 1)
+	i := harness.Up(t, alpha)
+	ctx := harness.Context(t, 5*patience)
+	var rows strings.Builder
+	for _, a := range alpha.Accounts {
+		fmt.Fprintf(&rows, "    %s,%s\n", a.Address, a.Password)
+	}
+	manifest := "apiVersion: v1\nkind: Secret\nmetadata: {name: accounts}\nstringData:\n  accounts.csv: |\n    address,password\n" + rows.String()
+	for name, gate := range map[string]string{"one": "errors.rate < 1%", "two": "imap.fetch.p50 < 1us"} {
+		manifest += fmt.Sprintf(`---
+apiVersion: messagerie.gouv.tg/v1alpha1
+kind: LoadTest
+metadata: {name: %s}
+spec:
+  profile: smoke
+  workers: 2
+  durationSeconds: 5
+  settleSeconds: 5
+  accountsFrom: {name: accounts}
+  gates: [%q]
+`, name, gate)
+	}
+	path := filepath.Join(t.TempDir(), "loadtests.yaml")
+	if err := os.WriteFile(path, []byte(manifest), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	kubectl(ctx, t, i, "apply", "-f", path)
+	spans := map[string][2]time.Time{}
+	for name, want := range map[string]string{"one": "Pass", "two": "Fail"} {
+		kubectl(ctx, t, i, "wait", "--for=condition=Finished", "loadtest/"+name, "--timeout=55s")
+		var object struct {
+			Status struct {
+				Verdict               string
+				ExitCode              int
+				StartedAt, FinishedAt time.Time
+				Summary               []struct{ Operation string }
+				Conditions            []struct{ Type, Message string }
+			}
+		}
+		get(ctx, t, i, &object, "loadtest", name)
+		s := object.Status
+		if s.Verdict != want && s.Verdict != "Invalid" || len(s.Summary) < 10 {
+			t.Errorf("%s: %+v", name, s)
+		}
+		spans[name] = [2]time.Time{s.StartedAt, s.FinishedAt}
+		var report struct{ Data, BinaryData map[string]string }
+		get(ctx, t, i, &report, "configmap", name+"-report")
+		if len(report.Data)+len(report.BinaryData) < 4 {
+			t.Errorf("%s: %d files in the report", name, len(report.Data)+len(report.BinaryData))
+		}
+	}
+	if a, b := spans["one"], spans["two"]; a[0].Before(b[1]) && b[0].Before(a[1]) {
+		t.Errorf("both ran at the same time: %v, %v", a, b)
+	}
+	var pods struct {
+		Items []struct {
+			Status struct {
+				Phase             string
+				ContainerStatuses []struct{ RestartCount int }
+			}
+		}
+	}
+	get(ctx, t, i, &pods, "pods", "--selector=batch.kubernetes.io/job-name")
+	for _, p := range pods.Items {
+		if len(p.Status.ContainerStatuses) > 0 && p.Status.ContainerStatuses[0].RestartCount > 0 {
+			t.Errorf("a worker was started again: %+v", p)
+		}
+	}
+}
+
+func get(ctx context.Context, t *testing.T, i *harness.Installation, into any, args ...string) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(kubectl(ctx, t, i, append([]string{"get", "-o", "json"}, args...)...)), into); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,6 +1,8 @@
 package local
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +11,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"gouv.tg/messagerie/api/v1alpha1"
@@ -63,6 +66,21 @@ func (t *Target) Probes(ctx context.Context) ([]scenario.Account, error) {
 		accounts = append(accounts, scenario.Account{Address: p.address, Password: p.password})
 	}
 	return accounts, nil
+}
+
+// Accounts are those that a LoadTest names, in a Secret beside it.
+func (t *Target) Accounts(ctx context.Context, namespace string, from v1alpha1.SecretKey) ([]scenario.Account, error) {
+	name := client.ObjectKey{Namespace: cmp.Or(namespace, metav1.NamespaceDefault), Name: from.Name}
+	key := cmp.Or(from.Key, "accounts.csv")
+	var secret corev1.Secret
+	if err := t.client.Get(ctx, name, &secret); err != nil {
+		return nil, fmt.Errorf("spec.accountsFrom: cannot read Secret %s: %w", name, err)
+	}
+	text, ok := secret.Data[key]
+	if !ok {
+		return nil, fmt.Errorf("spec.accountsFrom: found no key %q in Secret %s", key, name)
+	}
+	return scenario.ReadAccounts(bytes.NewReader(text))
 }
 
 // Pods are the processes that do the work: gateways and cells.
