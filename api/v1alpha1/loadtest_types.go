@@ -161,11 +161,16 @@ const (
 // +kubebuilder:validation:Enum=Poisson;Constant
 type LoadArrivals string
 
+// LoadShape is a curve with a name.
+// +kubebuilder:validation:Enum=Diurnal
+type LoadShape string
+
 // LoadStream is one activity, repeated.
+// +kubebuilder:validation:XValidation:rule="!has(self.curve) || !has(self.shape)",message="must not be given beside a curve",fieldPath=".shape"
 // +kubebuilder:validation:XValidation:rule="self.model == 'Closed' ? has(self.concurrency) : true",message="must be given when model is Closed",fieldPath=".concurrency"
 // +kubebuilder:validation:XValidation:rule="self.model == 'Open' ? !has(self.concurrency) : true",message="is for the model Closed only",fieldPath=".concurrency"
 // +kubebuilder:validation:XValidation:rule="self.model == 'Open' ? has(self.rate) != has(self.perUserHour) : true",message="one of rate and perUserHour must be given when model is Open",fieldPath=".rate"
-// +kubebuilder:validation:XValidation:rule="self.model == 'Closed' ? !has(self.rate) && !has(self.perUserHour) && !has(self.curve) : true",message="rate, perUserHour and curve are for the model Open only",fieldPath=".rate"
+// +kubebuilder:validation:XValidation:rule="self.model == 'Closed' ? !has(self.rate) && !has(self.perUserHour) && !has(self.curve) && !has(self.shape) : true",message="rate, perUserHour, curve and shape are for the model Open only",fieldPath=".rate"
 type LoadStream struct {
 	// Name tells the streams apart.
 	Name Slug `json:"name"`
@@ -197,6 +202,10 @@ type LoadStream struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
 	Curve []LoadPoint `json:"curve,omitempty"`
+
+	// Shape is a curve with a name, of which the rate is the mean: Diurnal is a working day stretched over the whole test.
+	// +optional
+	Shape LoadShape `json:"shape,omitempty"`
 
 	// Concurrency is how many do it at once, in the model Closed.
 	// +optional

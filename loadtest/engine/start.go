@@ -173,7 +173,8 @@ func (r *Run) shortfall(desktops *users.Desktops, aborted bool) []string {
 
 func contentOptions(s *scenario.Scenario) content.Options {
 	o := content.Options{
-		ReplyShare: s.Messages.ReplyShare, AttachmentShare: s.Messages.AttachmentShare, Witnesses: s.Checks.Witnesses,
+		RecipientsMean: s.Messages.Recipients,
+		ReplyShare:     s.Messages.ReplyShare, AttachmentShare: s.Messages.AttachmentShare, Witnesses: s.Checks.Witnesses,
 	}
 	if s.Messages.Sizes == scenario.Office {
 		o.Sizes, o.MeanBytes, o.MaxBytes = content.Office, int(s.Messages.MeanKilobytes*1024), int(s.Messages.MaxKilobytes*1024)

@@ -12,9 +12,15 @@ import (
 // arrivals are this worker's share of a stream.
 func (r *Run) arrivals(t *scenario.Stream) (*schedule.Arrivals, error) {
 	begin := r.scenario.Begin()
-	curve := make(schedule.Curve, len(t.Curve))
-	for i, p := range t.Curve {
-		curve[i] = schedule.Point{At: begin + time.Duration(p.At*float64(time.Second)), Factor: p.Factor}
+	var curve schedule.Curve
+	if t.Shape == scenario.Diurnal {
+		curve = schedule.Diurnal(r.scenario.Total() - begin)
+	}
+	for _, p := range t.Curve {
+		curve = append(curve, schedule.Point{At: time.Duration(p.At * float64(time.Second)), Factor: p.Factor})
+	}
+	for i := range curve {
+		curve[i].At += begin
 	}
 	if err := curve.Validate(); err != nil {
 		return nil, err

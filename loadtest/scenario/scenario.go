@@ -83,6 +83,12 @@ const (
 	Constant Arrivals = "Constant"
 )
 
+// Shape is a curve with a name.
+type Shape string
+
+// Diurnal is a working day stretched over the whole test: its busy hour, a 24th of it, has 10.3 % of all that happens.
+const Diurnal Shape = "Diurnal"
+
 // Stream is one activity, repeated.
 type Stream struct {
 	Name     string   `json:"name,omitempty"` // default: the activity
@@ -94,8 +100,10 @@ type Stream struct {
 	PerUserHour float64 `json:"perUserHour,omitempty"` // times a user does it in an hour
 	Rate        float64 `json:"rate,omitempty"`        // per second, all users together
 
-	// Curve multiplies the rate; At is in seconds after the streams begin. Empty: 1 throughout.
+	// Curve multiplies the rate; At is in seconds after the streams begin. Two points at one time are a step. Empty: 1
+	// throughout, or the Shape, of which the rate is the mean.
 	Curve []Point `json:"curve,omitempty"`
+	Shape Shape   `json:"shape,omitempty"`
 
 	// For the closed model.
 	Concurrency  int     `json:"concurrency,omitempty"`

@@ -129,13 +129,17 @@ func (s *Scenario) validateStream(p *problems, field string, t *Stream) {
 	if t.Activity == Desktop && s.Sessions.Share == 0 {
 		p.add(field+".activity", "found Desktop without sessions; accepted is sessions.share over 0 with it")
 	}
+	p.among(field+".shape", string(t.Shape), "", string(Diurnal))
+	if t.Shape != "" && len(t.Curve) > 0 {
+		p.add(field+".shape", "found %s and a curve; accepted is one of them", t.Shape)
+	}
 	last := math.Inf(-1)
 	for i, point := range t.Curve {
 		at := fmt.Sprintf("%s.curve[%d]", field, i)
 		p.within(at+".factor", point.Factor, 0, 1000)
 		p.within(at+".atSeconds", point.At, 0, maxSeconds)
-		if point.At <= last {
-			p.add(at+".atSeconds", "found %g after %g; accepted are rising times", point.At, last)
+		if point.At < last {
+			p.add(at+".atSeconds", "found %g after %g; accepted are times in their order", point.At, last)
 		}
 		last = point.At
 	}

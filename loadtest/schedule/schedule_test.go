@@ -17,7 +17,7 @@ var curves = map[string]Curve{
 	"ramp up":   {{0, 0}, {minute, 1}},
 	"ramp down": {{0, 3}, {5 * minute, 0}, {6 * minute, 0}, {7 * minute, 1}},
 	"late ramp": {{2 * minute, .5}, {3 * minute, 2}},
-	"spike":     Spike(3*minute, 30*time.Second, 20),
+	"spike":     {{3 * minute, 1}, {3 * minute, 20}, {3*minute + 30*time.Second, 20}, {3*minute + 30*time.Second, 1}},
 	"day":       Diurnal(10 * minute),
 	"pause":     {{0, 1}, {minute, 1}, {minute, 0}, {2 * minute, 0}, {2 * minute, 1}},
 }
@@ -262,7 +262,6 @@ func TestEmptySchedules(t *testing.T) {
 func TestValidate(t *testing.T) {
 	for _, c := range []Curve{
 		{{-1, 1}}, {{0, -1}}, {{0, math.NaN()}}, {{0, math.Inf(1)}}, {{0, 2 * MaxFactor}}, {{minute, 1}, {0, 1}}, make(Curve, MaxPoints+1),
-		Spike(minute, -minute, 2),
 	} {
 		if c.Validate() == nil {
 			t.Errorf("%.60v is accepted", c)

@@ -24,8 +24,3 @@ func Diurnal(total time.Duration) Curve {
 	}
 	return c
 }
-
-// Spike is a step to factor at a time, and back to 1 after width.
-func Spike(at, width time.Duration, factor float64) Curve {
-	return Curve{{at, 1}, {at, factor}, {at + width, factor}, {at + width, 1}}
-}

@@ -202,17 +202,14 @@ func (s *sender) Close(ctx context.Context) {
 	clear(s.kept)
 }
 
-// compose writes a message to random agents of this worker; how many is geometric with the mean asked for.
+// compose writes a message to random agents of this worker.
 func (e *Environment) compose(rng *rand.Rand, from string) *content.Message {
-	mean, most := e.Scenario.Messages.Recipients, min(e.Population.Len(), 50)
 	var to []string
-	for {
+	for range e.Content.Recipients(rng) {
 		address := e.Population.Address(rng.IntN(e.Population.Len()))
 		if !slices.Contains(to, address) {
 			to = append(to, address)
 		}
-		if len(to) >= most || rng.Float64() < 1/mean {
-			return e.Content.Compose(rng, from, to, time.Now())
-		}
 	}
+	return e.Content.Compose(rng, from, to, time.Now())
 }

@@ -86,6 +86,7 @@ func stream(in *v1alpha1.LoadStream) scenario.Stream {
 		Activity:              scenario.Activity(in.Activity),
 		Model:                 scenario.Model(in.Model),
 		Arrivals:              scenario.Arrivals(in.Arrivals),
+		Shape:                 scenario.Shape(in.Shape),
 		PerUserHour:           value(in.PerUserHour),
 		Rate:                  value(in.Rate),
 		Concurrency:           int(in.Concurrency),
