@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 )
 
 // sharedDomain is where agents have their addresses.
@@ -22,14 +23,14 @@ func writeAccounts(dir string, institutions []institution, seed uint64, password
 		}
 	}
 	crowd, derive := newPeople(seed), secrets{[]byte(passwordSeed)}
-	passwords := [][]string{{"address", "password"}}
+	passwords := [][]string{{"address", "password", "site"}}
 	for _, i := range institutions {
 		rows := make([][]string, 0, i.users)
 		for n := range i.users {
 			p := crowd.next(sharedDomain)
 			entity, service := i.place(n)
 			rows = append(rows, []string{p.address, p.name, entity, service, derive.hash(p.address)})
-			passwords = append(passwords, []string{p.address, derive.password(p.address)})
+			passwords = append(passwords, []string{p.address, derive.password(p.address), i.building(n)})
 		}
 		if err := writeInstitution(dir, i, rows); err != nil {
 			return 0, err
@@ -43,6 +44,17 @@ func writeAccounts(dir string, institutions []institution, seed uint64, password
 		return 0, fmt.Errorf("cannot write the passwords: %w", err)
 	}
 	return len(passwords) - 1, nil
+}
+
+// building is the number of the site at which an agent sits: one after the other fills up.
+func (i institution) building(n int) string {
+	for _, s := range i.sites {
+		if n < s.users {
+			return strconv.Itoa(s.number)
+		}
+		n -= s.users
+	}
+	return ""
 }
 
 // place spreads agents evenly over the services of the entities.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -70,6 +71,31 @@ func TestAccounts(t *testing.T) {
 		if strings.HasSuffix(name, ".yaml") && len(a) > 700<<10*4/3 {
 			t.Errorf("%s has %d bytes: too large for a Secret", name, len(a))
 		}
+	}
+}
+
+// TestBuildings checks that the agents of an institution fill its buildings as the data says.
+func TestBuildings(t *testing.T) {
+	institutions, err := readInstitutions("../data")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sites, seated := 0, 0
+	for _, i := range institutions {
+		found := map[string]int{}
+		for n := range i.users {
+			found[i.building(n)]++
+		}
+		for _, s := range i.sites {
+			if n := found[strconv.Itoa(s.number)]; n != s.users {
+				t.Errorf("%s: %d agents at site %d, want %d", i.slug, n, s.number, s.users)
+			}
+			sites++
+			seated += s.users
+		}
+	}
+	if sites != 548 || seated != 70_000 {
+		t.Errorf("%d agents at %d sites", seated, sites)
 	}
 }
 

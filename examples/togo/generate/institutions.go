@@ -13,7 +13,11 @@ type institution struct {
 	slug, name, domain string
 	users, wave        int
 	entities           []entity
+	sites              []site
 }
+
+// site is a building: its number in sites.csv, from 1, and how many agents sit there.
+type site struct{ number, users int }
 
 type entity struct {
 	slug, name string
@@ -39,6 +43,10 @@ func readInstitutions(dir string) ([]institution, error) {
 	if err != nil {
 		return nil, err
 	}
+	sites, err := readCSV(filepath.Join(dir, "sites.csv"), "id", "ministry", "kind", "city", "users", "uplink_mbps")
+	if err != nil {
+		return nil, err
+	}
 	var out []institution
 	for _, row := range rows {
 		users, err := strconv.Atoi(row[3])
@@ -59,6 +67,16 @@ func readInstitutions(dir string) ([]institution, error) {
 				return nil, fmt.Errorf("services of %s: found %q; accepted are 0 to %d", body[1], body[3], len(services))
 			}
 			i.entities = append(i.entities, entity{body[1], body[2], services[:n]})
+		}
+		for n, row := range sites {
+			if row[1] != i.slug {
+				continue
+			}
+			users, err := strconv.Atoi(row[4])
+			if err != nil {
+				return nil, fmt.Errorf("users of site %s: %w", row[0], err)
+			}
+			i.sites = append(i.sites, site{n + 1, users})
 		}
 		out = append(out, i)
 	}
