@@ -32,11 +32,7 @@ func judge(result *Result, s *scenario.Scenario) []string {
 	if limit := s.LagLimit().Seconds(); result.Generator.LagP99 > limit {
 		reasons = append(reasons, fmt.Sprintf("generator lag: found %.3f s at the 99th percentile; accepted is at most %.3f s", result.Generator.LagP99, limit))
 	}
-	count := int64(0)
-	for _, o := range result.Snapshot.Operations {
-		count += o.Count + o.Errors
-	}
-	if count == 0 && !result.Aborted {
+	if total := result.Snapshot.Total(); total.Count+total.Errors == 0 && !result.Aborted {
 		reasons = append(reasons, "operations: found none after the warm-up; accepted is at least one")
 	}
 	return reasons

@@ -94,6 +94,19 @@ var every = []string{
 }
 
 // What was not measured never passes, whichever way one asks.
+// Thousands of successes after the load do not make the errors under load fewer.
+func TestAfterTheLoad(t *testing.T) {
+	s := example()
+	s.Operations[record.Settling+"fetch"] = &record.OperationSnapshot{Count: 1_000_000, Histogram: record.NewHistogram()}
+	g, err := Parse("errors.rate < 0.1%")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := g.Evaluate(Of(s, 0)); o.Pass || o.Count != 1010 {
+		t.Errorf("%+v", o)
+	}
+}
+
 func TestNothingIsNeverGreen(t *testing.T) {
 	op := func(o record.OperationSnapshot) *record.Snapshot {
 		return &record.Snapshot{Seconds: 10, Operations: map[string]*record.OperationSnapshot{"imap.fetch": &o}}

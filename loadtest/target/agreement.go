@@ -53,15 +53,12 @@ func imapCommand(name string) string {
 	return `messagerie_cell_imap_commands_total{command="` + name + `",result="ok"}`
 }
 
-// settling is how the operations begin of the last look at mailboxes, after the load. The target counts them like others.
-const settling = "settle."
-
 // Agree fills in Agreement and Unchecked from what the generator recorded. An operation is checked when the target has the
-// family of its counter at all.
+// family of its counter at all. Those after the load are counted with their likes: the target cannot tell them apart.
 func (r *Report) Agree(s *record.Snapshot) {
 	r.Agreement, r.Unchecked = []Agreement{}, nil
 	for _, operation := range slices.Sorted(maps.Keys(s.Operations)) {
-		if strings.HasPrefix(operation, settling) {
+		if strings.HasPrefix(operation, record.Settling) {
 			continue
 		}
 		grown, known := 0.0, false
@@ -94,7 +91,7 @@ func successes(s *record.Snapshot, operation string) (n int64) {
 	protocol, name, _ := strings.Cut(operation, ".")
 	names := []string{operation}
 	if protocol == "imap" {
-		names = append(names, settling+name)
+		names = append(names, record.Settling+name)
 	}
 	for _, name := range names {
 		if s.Series == nil {
