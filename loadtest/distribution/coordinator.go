@@ -86,12 +86,6 @@ func NewCoordinator(workers []Worker, runID string, input func(i int) (Input, er
 // Abort has the run end early at the next step.
 func (c *Coordinator) Abort() { c.aborted = true }
 
-// Fail makes the run invalid because of a worker that is known to be gone.
-func (c *Coordinator) Fail(worker int, reason string) {
-	c.workers[worker].fail(reason)
-	c.workers[worker].lost = true
-}
-
 // Step looks at the workers, has them do what is next and says where the run stands. It takes as long as the slowest answer.
 func (c *Coordinator) Step(ctx context.Context, snapshot bool) View {
 	c.look(ctx, snapshot)

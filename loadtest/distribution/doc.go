@@ -32,8 +32,8 @@ type Engine interface {
 type Share interface {
 	// Start begins at the time given and returns at the end. When ctx is cancelled it ends early, with a result.
 	Start(ctx context.Context, at time.Time) (*Result, error)
-	// Progress may be asked for at any time.
-	Progress() Progress
+	// Progress may be asked for at any time, with what was measured so far when snapshot is set.
+	Progress(snapshot bool) Progress
 }
 
 // Worker is one worker as its coordinator sees it. Methods are safe for concurrent use.

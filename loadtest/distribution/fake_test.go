@@ -81,11 +81,11 @@ func (s *fakeShare) Start(ctx context.Context, at time.Time) (*Result, error) {
 	return result, nil
 }
 
-func (s *fakeShare) Progress() Progress {
+func (s *fakeShare) Progress(snapshot bool) Progress {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := Progress{Total: s.in.Scenario.Total().Seconds(), Sessions: 10}
-	if s.recorder != nil {
+	if s.recorder != nil && snapshot {
 		p.Snapshot = s.recorder.Snapshot()
 	}
 	return p

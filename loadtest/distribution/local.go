@@ -178,10 +178,7 @@ func (l *Local) State(_ context.Context, snapshot bool) (State, error) {
 	run := l.run
 	l.mu.Unlock()
 	if run != nil {
-		p := run.Progress()
-		if !snapshot {
-			p.Snapshot = nil
-		}
+		p := run.Progress(snapshot)
 		s.Progress = &p
 	}
 	s.Sent = time.Now()

@@ -41,7 +41,7 @@ type Result struct {
 	Reasons []string `json:"reasons,omitempty"`
 }
 
-// Progress is how far a run is. Snapshot may be nil.
+// Progress is how far a run is. Snapshot is nil when there is none, or it was not asked for.
 type Progress struct {
 	Phase    Phase            `json:"phase"`
 	Elapsed  float64          `json:"elapsed"` // seconds since the start
@@ -130,8 +130,8 @@ func tlsConfig(in Input) (*tls.Config, error) {
 	return config, nil
 }
 
-// Progress may be asked for at any time.
-func (r *Run) Progress() Progress {
+// Progress may be asked for at any time. A snapshot copies all histograms: those who only want to know the phase leave it.
+func (r *Run) Progress(snapshot bool) Progress {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p := Progress{Phase: r.phase, Total: r.scenario.Total().Seconds()}
@@ -139,7 +139,9 @@ func (r *Run) Progress() Progress {
 		return p
 	}
 	p.Elapsed = max(time.Since(r.start).Seconds(), 0)
-	p.Snapshot = r.recorder.Snapshot()
+	if snapshot {
+		p.Snapshot = r.recorder.Snapshot()
+	}
 	p.InFlight = r.flight.Now()
 	p.Sessions = r.desktops.Open()
 	return p
