@@ -44,14 +44,14 @@ func (r *Run) open(ctx, load context.Context, env *users.Environment, t *scenari
 			return
 		}
 		r.late(offset, intended)
-		user := rng.IntN(a.Users())
+		user, own := rng.IntN(a.Users()), schedule.Stream(r.scenario.Seed, t.Name, number*r.in.Workers+r.in.Worker)
 		if !env.Flight.Begin() {
-			env.Recorder.Operation(t.Name).Skipped(intended)
+			a.Skip(intended, own)
 			continue
 		}
 		go func() {
 			defer env.Flight.End()
-			a.Perform(load, user, intended, schedule.Stream(r.scenario.Seed, t.Name, number*r.in.Workers+r.in.Worker))
+			a.Perform(load, user, intended, own)
 			r.performed(intended)
 		}()
 	}
@@ -70,8 +70,11 @@ func (r *Run) closed(ctx, load context.Context, env *users.Environment, t *scena
 			}
 			for ctx.Err() == nil {
 				if !env.Flight.Begin() {
-					env.Recorder.Operation(t.Name).Skipped(time.Now())
-					return
+					a.Skip(time.Now(), rng)
+					if !sleepUntil(ctx, time.Now().Add(turnedAway)) {
+						return
+					}
+					continue
 				}
 				began := time.Now()
 				a.Perform(load, rng.IntN(a.Users()), began, rng)
@@ -89,6 +92,9 @@ func (r *Run) closed(ctx, load context.Context, env *users.Environment, t *scena
 	}
 }
 
+// turnedAway is how long a user of a closed stream waits when too much is in flight: the load must not shrink for good.
+const turnedAway = 100 * time.Millisecond
+
 // performed counts an activity that has ended.
 func (r *Run) performed(intended time.Time) {
 	if intended.Sub(r.start) >= r.scenario.WarmUp() {
@@ -101,6 +107,7 @@ func (r *Run) performed(intended time.Time) {
 const beat = 10 * time.Millisecond
 
 // heartbeat measures lateness where there are few operations: each beat that should have been counts, as an operation would.
+// Only an abort ends it early: a generator that did not get to run before the load's end was late for all that it missed.
 func (r *Run) heartbeat(ctx context.Context, at time.Time) {
 	for offset := r.scenario.WarmUp(); offset < r.scenario.Total(); offset += beat {
 		if !sleepUntil(ctx, at.Add(offset)) {

@@ -39,15 +39,22 @@ func newActions(stream *scenario.Stream, desktops *Desktops) *actions {
 func (a *actions) Users() int { return a.desktops.Len() }
 
 func (a *actions) Perform(ctx context.Context, user int, intended time.Time, rng *rand.Rand) {
+	a.desktops.perform(ctx, user, task{action: a.choose(rng), intended: intended, rng: rng})
+}
+
+// Skip counts the action that it would have been.
+func (a *actions) Skip(intended time.Time, rng *rand.Rand) {
+	a.desktops.steps.operation(a.choose(rng)).Skipped(intended)
+}
+
+func (a *actions) choose(rng *rand.Rand) scenario.Action {
 	pick := rng.Float64() * a.total
-	action := a.choices[len(a.choices)-1].Action
 	for _, w := range a.choices {
 		if pick -= w.Weight; pick < 0 {
-			action = w.Action
-			break
+			return w.Action
 		}
 	}
-	a.desktops.perform(ctx, user, task{action, intended, rng})
+	return a.choices[len(a.choices)-1].Action
 }
 
 func (a *actions) Close(context.Context) {}

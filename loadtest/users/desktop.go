@@ -26,6 +26,7 @@ type Desktops struct {
 	notify, deliver *record.Operation
 	list            []desktop
 	open, peak      atomic.Int64
+	closing         atomic.Bool // no session begins to idle any more: nobody would log it out
 
 	folder     sync.Once
 	sentFolder atomic.Pointer[string]
@@ -55,12 +56,13 @@ type task struct {
 	action   scenario.Action
 	intended time.Time
 	rng      *rand.Rand
+	done     chan struct{} // closed when it was done, or never will be
 }
 
 // NewDesktops makes the long sessions of this worker's users; none is open yet.
 func NewDesktops(env *Environment) *Desktops {
 	d := &Desktops{
-		env: env, steps: newSteps(env, "imap"), notify: env.Recorder.Operation("imap.idle.notify"),
+		env: env, steps: newSteps(env, "imap."), notify: env.Recorder.Operation("imap.idle.notify"),
 		deliver: env.Recorder.Operation("e2e.deliver"),
 		list:    make([]desktop, int(float64(env.Population.Len())*env.Scenario.Sessions.Share+0.5)),
 	}
@@ -76,6 +78,9 @@ func (d *Desktops) Peak() int64 { return d.peak.Load() }
 
 // Connect opens the session of a user and lets it idle.
 func (d *Desktops) Connect(ctx context.Context, user int, intended time.Time) {
+	if d.closing.Load() {
+		return
+	}
 	if !d.env.Flight.Begin() {
 		d.steps.connect.Skipped(intended)
 		d.retry(ctx, user)
@@ -121,7 +126,8 @@ func (d *Desktops) findSent(ctx context.Context, s *session) {
 	}
 }
 
-// perform gives a session something to do: now if it idles, after what it is doing otherwise.
+// perform gives a session something to do: now if it idles, after what it is doing otherwise. It returns when it is done: until
+// then it is in flight, and whoever asked for it waits.
 func (d *Desktops) perform(ctx context.Context, user int, t task) {
 	desk, op := &d.list[user], d.steps.operation(t.action)
 	desk.mu.Lock()
@@ -135,6 +141,7 @@ func (d *Desktops) perform(ctx context.Context, user int, t task) {
 		op.Skipped(t.intended)
 		return
 	}
+	t.done = make(chan struct{})
 	desk.tasks = append(desk.tasks, t)
 	wake := desk.state == idle
 	if wake {
@@ -143,6 +150,11 @@ func (d *Desktops) perform(ctx context.Context, user int, t task) {
 	desk.mu.Unlock()
 	if wake {
 		d.wake(ctx, user)
+		return
+	}
+	select {
+	case <-t.done:
+	case <-ctx.Done():
 	}
 }
 
@@ -183,7 +195,9 @@ func (d *Desktops) work(ctx context.Context, user int) {
 		t := desk.tasks[0]
 		desk.tasks = desk.tasks[1:]
 		desk.mu.Unlock()
-		if broken(s.act(ctx, t, *d.sentFolder.Load())) {
+		err := s.act(ctx, t, *d.sentFolder.Load())
+		close(t.done)
+		if broken(err) {
 			d.fail(ctx, user)
 			return
 		}
@@ -203,7 +217,7 @@ func (d *Desktops) rest(ctx context.Context, user int) (again bool) {
 	}
 	// What came meanwhile was told to event, which left it alone because the session was busy.
 	desk.mu.Lock()
-	broken, quiet := desk.broken, len(desk.tasks) == 0 && !s.news()
+	broken, quiet := desk.broken || d.closing.Load(), len(desk.tasks) == 0 && !s.news()
 	if quiet && !broken {
 		desk.state = idle
 	}
@@ -230,6 +244,12 @@ func (d *Desktops) event(user int, err error) {
 	desk.mu.Lock()
 	desk.broken = desk.broken || err != nil
 	mine := desk.state == idle && (err != nil || desk.session.news())
+	if mine && err == nil && !d.env.Flight.Begin() {
+		// Still under the lock: nobody may take the session for busy and leave a task to it. What it was told of is fetched
+		// when it wakes next.
+		d.steps.fetch.Skipped(time.Now())
+		mine = false
+	}
 	if mine {
 		desk.state = busy
 	}
@@ -242,18 +262,10 @@ func (d *Desktops) event(user int, err error) {
 		go d.fail(d.env.Load, user)
 		return
 	}
-	if !d.env.Flight.Begin() {
-		d.steps.fetch.Skipped(time.Now())
-	} else {
-		go func() {
-			defer d.env.Flight.End()
-			d.wake(d.env.Load, user)
-		}()
-		return
-	}
-	desk.mu.Lock()
-	desk.state = idle
-	desk.mu.Unlock()
+	go func() {
+		defer d.env.Flight.End()
+		d.wake(d.env.Load, user)
+	}()
 }
 
 // delivered records a message that came while the session was open.
@@ -276,6 +288,7 @@ func (d *Desktops) fail(ctx context.Context, user int) {
 	d.env.Recorder.Sessions(-1)
 	for _, t := range tasks {
 		d.steps.operation(t.action).Failed(t.intended, time.Now(), "no session")
+		close(t.done)
 	}
 	d.lost(ctx, user)
 }
@@ -307,8 +320,9 @@ func (d *Desktops) retry(ctx context.Context, user int) {
 
 // Close logs the sessions out, a few at a time, until ctx ends; those that hang are left to their deadlines.
 func (d *Desktops) Close(ctx context.Context) {
+	d.closing.Store(true)
 	var group sync.WaitGroup
-	places, steps := make(chan struct{}, 64), newSteps(d.env, "settle") // not part of the load
+	places, steps := make(chan struct{}, 64), newSteps(d.env, record.Settling)
 	for user := range d.list {
 		desk := &d.list[user]
 		desk.mu.Lock()

@@ -23,6 +23,12 @@ func alone(t *testing.T, s *nullserver.Server) *Environment {
 	for _, protocol := range []string{"lmtp", "submission"} {
 		delete(scene.Targets, protocol)
 	}
+	return bare(t, scene)
+}
+
+// bare is the environment of one agent in a scenario.
+func bare(t *testing.T, scene *scenario.Scenario) *Environment {
+	t.Helper()
 	scene.Complete()
 	poller, err := wire.NewPoller(1)
 	if err != nil {
@@ -46,7 +52,7 @@ func alone(t *testing.T, s *nullserver.Server) *Environment {
 func play(t *testing.T, env *Environment) {
 	t.Helper()
 	ctx, rng := t.Context(), rand.New(rand.NewPCG(1, 2))
-	steps := newSteps(env, "imap")
+	steps := newSteps(env, "imap.")
 	sender := newSender(env, &scenario.Stream{MessagesPerConnection: 100}, senderMX)
 	defer sender.Close(context.WithoutCancel(ctx))
 	s := &session{env: env, steps: steps, checked: true}
@@ -91,7 +97,9 @@ func play(t *testing.T, env *Environment) {
 	defer last.drop()
 	end, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 	defer cancel()
-	must(last.settle(end, s.mirror))
+	present, listed, err := last.list(ctx, end, s.mirror)
+	must(err)
+	must(last.conclude(ctx, present, listed))
 }
 
 // A bug that happens once is found, and called by its name.

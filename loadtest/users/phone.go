@@ -18,7 +18,7 @@ type phone struct {
 }
 
 func newPhone(env *Environment, think float64) *phone {
-	return &phone{env: env, think: think, steps: newSteps(env, "imap"), next: map[int]uint32{}}
+	return &phone{env: env, think: think, steps: newSteps(env, "imap."), next: map[int]uint32{}}
 }
 
 func (p *phone) Users() int { return p.env.Population.Len() }
@@ -36,8 +36,11 @@ func (p *phone) Perform(ctx context.Context, user int, intended time.Time, rng *
 	s.leave(ctx)
 }
 
+// Skip counts the connection, with which it would have begun.
+func (p *phone) Skip(intended time.Time, _ *rand.Rand) { p.steps.connect.Skipped(intended) }
+
 // look fetches what is new, reads one message, and marks it half of the time.
-func (s *session) look(ctx context.Context, pause float64, rng *rand.Rand) error {
+func (s *session) look(ctx context.Context, think float64, rng *rand.Rand) error {
 	if s.exists == 0 {
 		return nil
 	}
@@ -49,7 +52,7 @@ func (s *session) look(ctx context.Context, pause float64, rng *rand.Rand) error
 	if err := s.collect(ctx, time.Now(), nil); err != nil {
 		return err
 	}
-	if err := Think(ctx, pause, rng); err != nil {
+	if err := Think(ctx, think, rng); err != nil {
 		return err
 	}
 	if s.exists == 0 {
@@ -59,7 +62,7 @@ func (s *session) look(ctx context.Context, pause float64, rng *rand.Rand) error
 	if err := s.read(ctx, time.Now(), seq); err != nil {
 		return err
 	}
-	if err := Think(ctx, pause, rng); err != nil || rng.IntN(2) == 0 || seq > s.exists {
+	if err := Think(ctx, think, rng); err != nil || rng.IntN(2) == 0 || seq > s.exists {
 		return err
 	}
 	return s.mark(ctx, time.Now(), seq, rng)

@@ -38,10 +38,17 @@ type sender struct {
 // tooManyRecipients is the reply to RCPT that asks for another transaction.
 const tooManyRecipients = 452
 
+// maxKept is how long a connection waits for its next message. Servers end idle ones after some minutes (RFC 5321, 4.5.3.2.7):
+// a message must not fail because the connections of a rush lay unused since.
+const maxKept = time.Minute
+
 type keptConnection struct {
 	client *smtp.Client
 	sent   int
+	since  time.Time // it is not in use
 }
+
+func (c *keptConnection) stale() bool { return time.Since(c.since) > maxKept }
 
 func newSender(env *Environment, stream *scenario.Stream, kind senderKind) *sender {
 	names := map[senderKind][2]string{
@@ -94,6 +101,9 @@ func (s *sender) Perform(ctx context.Context, user int, intended time.Time, rng 
 	s.put(ctx, user, c)
 }
 
+// Skip counts a message.
+func (s *sender) Skip(intended time.Time, _ *rand.Rand) { s.send.Skipped(intended) }
+
 // lost records a transaction that failed as a whole: refused, or nobody knows.
 func (s *sender) lost(m *content.Message, to []string, err error, intended time.Time) {
 	for _, address := range to {
@@ -134,7 +144,7 @@ func (s *sender) settle(m *content.Message, to []string, receipt smtp.Receipt, i
 func (s *sender) take(ctx context.Context, user int, intended time.Time) (*keptConnection, error) {
 	key := s.key(user)
 	s.mu.Lock()
-	if list := s.kept[key]; len(list) > 0 {
+	if list := s.kept[key]; len(list) > 0 && !list[len(list)-1].stale() {
 		c := list[len(list)-1]
 		s.kept[key] = list[:len(list)-1]
 		s.mu.Unlock()
@@ -179,9 +189,15 @@ func (s *sender) put(ctx context.Context, user int, c *keptConnection) {
 		return
 	}
 	key := s.key(user)
+	c.since = time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.kept[key] = append(s.kept[key], c)
+	list := s.kept[key]
+	for len(list) > 0 && list[0].stale() { // the last one used is the first to be used again: those in front are the oldest
+		_ = list[0].client.Close()
+		list = slices.Delete(list, 0, 1)
+	}
+	s.kept[key] = append(list, c)
 }
 
 func (s *sender) key(user int) int {

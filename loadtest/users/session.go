@@ -31,7 +31,7 @@ type steps struct {
 }
 
 func newSteps(env *Environment, prefix string) *steps {
-	op := func(name string) *record.Operation { return env.Recorder.Operation(prefix + "." + name) }
+	op := func(name string) *record.Operation { return env.Recorder.Operation(prefix + name) }
 	return &steps{
 		connect: op("connect"), login: op("login"), selection: op("select"), fetch: op("fetch"), store: op("store"),
 		append: op("append"), search: op("search"), status: op("status"), noop: op("noop"), idle: op("idle"),
@@ -145,13 +145,17 @@ func (s *session) fetch(ctx context.Context, intended time.Time, set, items stri
 // collect fetches what is new and tells the ledger. seen is called with each delivery that this run knows, for the
 // first time, and when the session was told of it.
 func (s *session) collect(ctx context.Context, intended time.Time, seen func(d content.Delivery, visible time.Time)) error {
+	s.told.Store(false) // what is told from here on may not be among the answer
 	messages, err := s.fetch(ctx, intended, strconv.FormatUint(uint64(max(s.next, 1)), 10)+":*", tokenItems, true)
 	if err != nil {
 		s.forget() // the next arrival fetches them
 		return err
 	}
-	now := time.Now()
+	now, last := time.Now(), uint32(0)
 	for _, m := range messages {
+		if m.Sections != nil {
+			last = max(last, m.Seq)
+		}
 		if m.UID < s.next || m.Sections == nil {
 			continue // n:* is the last message even if its UID is below n (RFC 9051, 9: seq-range)
 		}
@@ -171,7 +175,10 @@ func (s *session) collect(ctx context.Context, intended time.Time, seen func(d c
 			seen(d, s.visible(m.Seq, now))
 		}
 	}
-	s.forget()
+	s.arrivals = slices.DeleteFunc(s.arrivals, func(a arrival) bool { return a.seq <= last })
+	if !s.told.Load() || len(s.arrivals) == 0 {
+		s.forget() // a server that never shows what it told of is not asked again and again
+	}
 	return nil
 }
 

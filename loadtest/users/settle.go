@@ -3,9 +3,11 @@ package users
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"gouv.tg/messagerie/loadtest/content"
+	"gouv.tg/messagerie/loadtest/record"
 )
 
 // Bounds of the last look.
@@ -16,11 +18,14 @@ const (
 )
 
 // Settle reads the mailboxes of witnesses to the end: everything acknowledged has to be there, once, as it was sent. It
-// waits for what is still on its way until ctx ends.
-func (d *Desktops) Settle(ctx context.Context) {
-	p, steps := d.env.Population, newSteps(d.env, "settle")
+// waits for what is still on its way, no longer than limit; when ctx ends nothing more is judged. It returns how many
+// mailboxes there were to read, and how many of them were.
+func (d *Desktops) Settle(ctx context.Context, limit time.Duration) (wanted, read int) {
+	p, steps := d.env.Population, newSteps(d.env, record.Settling)
+	waiting, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	var group sync.WaitGroup
-	defer group.Wait()
+	var judged atomic.Int64
 	places := make(chan struct{}, settleAtOnce)
 	seen := map[string]bool{}
 	for user := range p.Len() {
@@ -31,38 +36,44 @@ func (d *Desktops) Settle(ctx context.Context) {
 		seen[address] = true
 		select {
 		case places <- struct{}{}:
-		case <-ctx.Done():
-			return
+		case <-waiting.Done():
+			continue // to be read, and not read
 		}
 		group.Go(func() {
 			defer func() { <-places }()
 			s := &session{env: d.env, steps: steps, user: user, checked: true, next: 1}
-			if s.open(ctx, time.Now()) != nil {
+			if s.open(waiting, time.Now()) != nil {
 				return
 			}
 			defer s.drop()
-			if s.settle(ctx, d.quiet(ctx, user)) == nil {
+			present, listed, err := s.list(ctx, waiting, d.quiet(ctx, user))
+			if err != nil {
+				return
+			}
+			judged.Add(1)
+			if s.conclude(ctx, present, listed) == nil {
 				s.leave(ctx)
 			}
 		})
 	}
+	group.Wait()
+	return len(seen), int(judged.Load())
 }
 
-// settle compares what is there with what was acknowledged, and with what the user's desktop believes.
-func (s *session) settle(ctx context.Context, desktop *content.Mirror) error {
+// list compares what is there with what the user's desktop believes, and lists it once all that was acknowledged is there or
+// waiting has ended. Commands may outlive waiting: what is missing then is lost, and must be said to be.
+func (s *session) list(ctx, waiting context.Context, desktop *content.Mirror) (present []content.Present, listed time.Time, err error) {
 	if err := s.learn(ctx); err != nil {
-		return err
+		return nil, listed, err
 	}
 	if desktop != nil {
 		s.env.Content.Checkpoint(desktop, s.mirror)
 	}
-	var present []content.Present
-	var listed time.Time
 	for {
 		s.next, listed = 1, time.Now()
 		messages, err := s.fetch(ctx, time.Now(), "1:*", tokenItems, true)
 		if err != nil {
-			return err
+			return nil, listed, err
 		}
 		present = present[:0]
 		for _, m := range messages {
@@ -71,14 +82,13 @@ func (s *session) settle(ctx context.Context, desktop *content.Mirror) error {
 				s.env.Content.Seen(s.address(), inbox, s.selected.UIDValidity, m.UID, token, time.Now())
 			}
 		}
-		if len(s.env.Content.Outstanding(s.address())) == 0 || Pause(ctx, settlePause) != nil {
-			break
+		if len(s.env.Content.Outstanding(s.address())) == 0 || pause(waiting, settlePause) != nil {
+			return present, listed, ctx.Err() // who stops the run proves nothing of what is still on its way
 		}
-		if err := s.measure(context.WithoutCancel(ctx), s.steps.noop, time.Now(), s.client.Noop); err != nil {
-			return err
+		if err := s.measure(ctx, s.steps.noop, time.Now(), s.client.Noop); err != nil {
+			return nil, listed, err
 		}
 	}
-	return s.conclude(context.WithoutCancel(ctx), present, listed)
 }
 
 // conclude tells the ledger, looks at the newest messages' bytes, and cleans up if it was asked to.

@@ -34,6 +34,9 @@ type Activity interface {
 	// Users is how many users of this worker can do it; Perform takes an index below it.
 	Users() int
 	Perform(ctx context.Context, user int, intended time.Time, rng *rand.Rand)
+	// Skip counts it as not begun, under the operation whose latency counts from the intended start: a quantile of those that
+	// were begun says nothing of it.
+	Skip(intended time.Time, rng *rand.Rand)
 	// Close lets go of what was kept.
 	Close(ctx context.Context)
 }
@@ -61,11 +64,11 @@ func (e *Environment) operation(ctx context.Context) (context.Context, context.C
 
 // Think pauses for an exponential time with a mean of so many seconds, at most ten times that.
 func Think(ctx context.Context, mean float64, rng *rand.Rand) error {
-	return Pause(ctx, time.Duration(min(rng.ExpFloat64(), 10)*mean*float64(time.Second)))
+	return pause(ctx, time.Duration(min(rng.ExpFloat64(), 10)*mean*float64(time.Second)))
 }
 
-// Pause waits, or returns ctx's error.
-func Pause(ctx context.Context, d time.Duration) error {
+// pause waits, or returns ctx's error.
+func pause(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return ctx.Err()
 	}

@@ -1,0 +1,209 @@
+package users
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"gouv.tg/messagerie/loadtest/nullserver"
+	"gouv.tg/messagerie/loadtest/protocol/smtp"
+	"gouv.tg/messagerie/loadtest/scenario"
+	"gouv.tg/messagerie/loadtest/wire"
+)
+
+// After the end nobody would log a session out: none begins.
+func TestNoSessionAfterClose(t *testing.T) {
+	s, err := nullserver.Start(nullserver.Options{Keep: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	d := NewDesktops(alone(t, s))
+	d.Connect(t.Context(), 0, time.Now())
+	if d.list[0].state != idle {
+		t.Fatalf("state %d", d.list[0].state)
+	}
+	d.Close(t.Context())
+	d.Connect(t.Context(), 0, time.Now())
+	if d.list[0].state != down {
+		t.Errorf("state %d after the end", d.list[0].state)
+	}
+}
+
+// Whoever asks a busy session for something waits until it is done, or cannot be any more.
+func TestPerformWaits(t *testing.T) {
+	s, err := nullserver.Start(nullserver.Options{Keep: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for name, end := range map[string]func(*Desktops){
+		"done":   func(d *Desktops) { d.wake(t.Context(), 0) },
+		"failed": func(d *Desktops) { d.fail(t.Context(), 0) },
+	} {
+		d := NewDesktops(alone(t, s))
+		d.Connect(t.Context(), 0, time.Now())
+		desk := &d.list[0]
+		desk.mu.Lock()
+		desk.state = busy
+		desk.mu.Unlock()
+		returned := make(chan struct{})
+		go func() {
+			d.perform(t.Context(), 0, task{action: scenario.Noop, intended: time.Now()})
+			close(returned)
+		}()
+		for waiting := 0; waiting == 0; time.Sleep(time.Millisecond) {
+			desk.mu.Lock()
+			waiting = len(desk.tasks)
+			desk.mu.Unlock()
+		}
+		select {
+		case <-returned:
+			t.Errorf("%s: it did not wait", name)
+		default:
+		}
+		end(d)
+		<-returned
+		d.Close(t.Context())
+		if o := d.env.Recorder.Snapshot().Operations["imap.noop"]; o.Count+o.Errors != 1 || (o.Errors == 1) != (name == "failed") {
+			t.Errorf("%s: %d done, %d failed", name, o.Count, o.Errors)
+		}
+	}
+}
+
+// A session that was busy when the others were logged out does not go back to IDLE.
+func TestBusyAtClose(t *testing.T) {
+	s, err := nullserver.Start(nullserver.Options{Keep: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	d := NewDesktops(alone(t, s))
+	d.Connect(t.Context(), 0, time.Now())
+	d.list[0].mu.Lock()
+	d.list[0].state = busy
+	d.list[0].mu.Unlock()
+	d.Close(t.Context())
+	d.wake(t.Context(), 0)
+	if d.list[0].state != down || d.list[0].session != nil || d.Open() != 0 {
+		t.Errorf("state %d, %d open", d.list[0].state, d.Open())
+	}
+}
+
+// scripted is an IMAP server that answers each command as fetch says, for UID FETCH, or with OK.
+func scripted(t *testing.T, fetch func(n int) string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	serve := func(conn net.Conn) {
+		defer conn.Close()
+		fmt.Fprint(conn, "* OK [CAPABILITY IMAP4rev1 IDLE] ready\r\n")
+		fetches := 0
+		for lines := bufio.NewScanner(conn); lines.Scan(); {
+			tag, command, _ := strings.Cut(lines.Text(), " ")
+			switch {
+			case strings.HasPrefix(command, "LOGIN"):
+				fmt.Fprintf(conn, "%s OK [CAPABILITY IMAP4rev1 IDLE] in\r\n", tag)
+				continue
+			case command == "STARTTLS":
+				fmt.Fprintf(conn, "%s NO not here\r\n", tag)
+				continue
+			case strings.HasPrefix(command, "SELECT"):
+				fmt.Fprint(conn, "* 1 EXISTS\r\n* OK [UIDVALIDITY 1] x\r\n* OK [UIDNEXT 2] x\r\n")
+			case strings.HasPrefix(command, "UID FETCH"):
+				fetches++
+				fmt.Fprint(conn, fetch(fetches))
+			}
+			fmt.Fprintf(conn, "%s OK done\r\n", tag)
+		}
+	}
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go serve(conn)
+		}
+	}()
+	return l.Addr().String()
+}
+
+// A message that is told of while others are fetched, too late for their answer, is fetched next. One that is never shown
+// is not asked for again and again.
+func TestToldWhileFetching(t *testing.T) {
+	const shown = "* %d FETCH (UID %d FLAGS () BODY[HEADER.FIELDS (X-LOAD-TOKEN)] {2}\r\n\r\n)\r\n"
+	endpoint := scripted(t, func(n int) string {
+		switch n {
+		case 1:
+			return fmt.Sprintf(shown, 2, 2) + "* 3 EXISTS\r\n"
+		case 2:
+			return fmt.Sprintf(shown, 3, 3) + "* 4 EXISTS\r\n"
+		}
+		return fmt.Sprintf(shown, 3, 3) // the last one below n:*
+	})
+	scene := &scenario.Scenario{Users: 1, TimeoutSeconds: 5, Targets: map[string]string{"imap": endpoint}, Sessions: scenario.Sessions{Share: 1}}
+	env := bare(t, scene)
+	s := &session{env: env, steps: newSteps(env, "imap.")}
+	if err := s.open(t.Context(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	defer s.drop()
+	s.Exists(2)
+	for n, news := range []bool{true, true, false} {
+		if !s.news() {
+			t.Fatalf("fetch %d: nothing is known to be new", n+1)
+		}
+		if err := s.collect(t.Context(), s.arrivals[0].at, nil); err != nil {
+			t.Fatal(err)
+		}
+		if s.news() != news {
+			t.Errorf("fetch %d: news: %v; want %v", n+1, s.news(), news)
+		}
+	}
+	if s.next != 4 {
+		t.Errorf("next UID %d", s.next)
+	}
+}
+
+// A connection that lay unused for long is not used again.
+func TestStaleConnection(t *testing.T) {
+	server, err := nullserver.Start(nullserver.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	env := alone(t, server)
+	s := newSender(env, &scenario.Stream{MessagesPerConnection: 10}, senderMX)
+	defer s.Close(context.WithoutCancel(t.Context()))
+	dial := func() *keptConnection {
+		client, err := smtp.Dial(t.Context(), &wire.Dialer{Timeout: time.Second}, server.Endpoints()["smtp"], smtp.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &keptConnection{client: client}
+	}
+	old, fresh := dial(), dial()
+	s.put(t.Context(), 0, old)
+	if c, err := s.take(t.Context(), 0, time.Now()); err != nil || c != old {
+		t.Fatalf("a connection just used is not used again: %v", err)
+	}
+	s.put(t.Context(), 0, old)
+	old.since = old.since.Add(-2 * maxKept)
+	c, err := s.take(t.Context(), 0, time.Now())
+	if err != nil || c == old {
+		t.Fatalf("a stale connection was used: %v", err)
+	}
+	c.client.Close()
+	s.put(t.Context(), 0, fresh)
+	if len(s.kept[0]) != 1 || s.kept[0][0] != fresh {
+		t.Errorf("%d connections are kept", len(s.kept[0]))
+	}
+}
