@@ -44,16 +44,18 @@ func Merge(parts ...*report.Report) (*report.Report, error) {
 				gates = append(gates, g)
 			}
 		}
-		if part.Series == nil {
-			continue // it never began
-		}
 		s, err := part.Snapshot()
 		if err != nil {
 			return nil, fmt.Errorf("reports[%d]: %w", i, err)
 		}
-		snapshots = append(snapshots, s)
+		if s != nil { // nil: it never began
+			snapshots = append(snapshots, s)
+		}
 	}
 	in.Content = content.MergeSummaries(contents...)
+	if len(snapshots) == 0 && in.Generator.Valid {
+		in.Generator.Valid, in.Generator.Reason = false, "no part has measured anything"
+	}
 	if len(snapshots) > 0 {
 		merged, err := record.Merge(snapshots...)
 		if err != nil {

@@ -71,7 +71,7 @@ func TestReach(t *testing.T) {
 			c.change(o)
 		}
 		r := Reach(scene(c.gates...), o, target.Report{}, report.Environment{})
-		if r.Verdict != c.want || (r.Verdict == gate.Invalid) == r.Generator.Valid {
+		if r.Verdict != c.want || r.Generator.Valid != (len(o.Reasons) == 0) {
 			t.Errorf("%s: %s, generator valid: %v", name, r.Verdict, r.Generator.Valid)
 		}
 		if err := report.Write(t.TempDir(), r); err != nil {
@@ -121,7 +121,7 @@ func TestMerge(t *testing.T) {
 	if merged.Verdict != gate.Fail || len(merged.Gates) != 2 || merged.Operations["smtp.mx"].Count != 200 || len(merged.Generator.Workers) != 2 {
 		t.Errorf("%s %+v", merged.Verdict, merged.Gates)
 	}
-	sum := parts[0].Operations["smtp.mx"].Histogram
+	sum := parts[0].Operations["smtp.mx"].Histogram.Clone()
 	if err := sum.Merge(parts[1].Operations["smtp.mx"].Histogram); err != nil || !sum.Equal(merged.Operations["smtp.mx"].Histogram) {
 		t.Errorf("the merged histogram is not the sum: %v", err)
 	}
@@ -131,6 +131,20 @@ func TestMerge(t *testing.T) {
 	}
 	if _, err := Merge(); err == nil {
 		t.Error("nothing was merged")
+	}
+	// A report that was shortened for its size holds counts and no histograms: nothing can be judged on it.
+	short := Reach(scene(gates...), outcome(t, 1, 100, true), target.Report{}, report.Environment{})
+	short.Series = nil
+	for name, o := range short.Operations {
+		o.Histogram = nil
+		short.Operations[name] = o
+	}
+	if merged, err := Merge(short); err == nil {
+		t.Errorf("%s without any measurement", merged.Verdict)
+	}
+	short.Operations = nil
+	if merged, err := Merge(short); err != nil || merged.Verdict != gate.Invalid {
+		t.Errorf("nothing measured: %v, %v", merged, err)
 	}
 }
 
