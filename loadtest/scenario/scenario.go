@@ -107,7 +107,7 @@ type Stream struct {
 
 	// For the closed model.
 	Concurrency  int     `json:"concurrency,omitempty"`
-	ThinkSeconds float64 `json:"thinkSeconds,omitempty"` // mean, exponential; phones and desktops also pause between their steps for as long
+	ThinkSeconds float64 `json:"thinkSeconds,omitempty"` // mean, exponential; phones also pause between their steps for as long
 
 	// Actions weighs what a Desktop action is. Empty: the mix of a desktop mail program.
 	Actions []Weight `json:"actions,omitempty"`

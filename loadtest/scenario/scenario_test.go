@@ -50,21 +50,22 @@ func TestValidate(t *testing.T) {
 		return s
 	}
 	for field, change := range map[string]func(*Scenario){
-		"users":                     func(s *Scenario) { s.Users = 0 },
-		"workers":                   func(s *Scenario) { s.Workers = 17 },
-		"durationSeconds":           func(s *Scenario) { s.DurationSeconds = 0 },
-		"sessions.share":            func(s *Scenario) { s.Sessions.Share = 1.5 },
-		"streams[0].activity":       func(s *Scenario) { s.Streams[0].Activity = "Fax" },
-		"streams[0].rate":           func(s *Scenario) { s.Streams[0].Rate = -1 },
-		"streams[1].name":           func(s *Scenario) { s.Streams[1].Name = s.Streams[0].Name },
-		"streams[0].curve[1].at":    func(s *Scenario) { s.Streams[0].Curve = []Point{{5, 1}, {4, 2}} },
-		"streams[0].shape":         func(s *Scenario) { s.Streams[0].Curve, s.Streams[0].Shape = []Point{{5, 1}}, Diurnal },
-		"streams[0].concurrency":    func(s *Scenario) { s.Streams[0].Model = Closed },
-		"streams[2].actions[0].act": func(s *Scenario) { s.Streams[2].Actions = []Weight{{"Dance", 1}} },
-		"streams[2].activity":       func(s *Scenario) { s.Sessions.Share = 0 },
-		"streams: found none":       func(s *Scenario) { s.Streams, s.Sessions.Share = nil, 0 },
-		"targets.imap":              func(s *Scenario) { s.Targets = map[string]string{"imap": "nowhere"} },
-		"targets: found \"gopher\"": func(s *Scenario) { s.Targets = map[string]string{"gopher": "127.0.0.1:70"} },
+		"users":                         func(s *Scenario) { s.Users = 0 },
+		"workers":                       func(s *Scenario) { s.Workers = 17 },
+		"durationSeconds":               func(s *Scenario) { s.DurationSeconds = 0 },
+		"sessions.share":                func(s *Scenario) { s.Sessions.Share = 1.5 },
+		"streams[0].activity":           func(s *Scenario) { s.Streams[0].Activity = "Fax" },
+		"streams[0].rate":               func(s *Scenario) { s.Streams[0].Rate = -1 },
+		"streams[1].name":               func(s *Scenario) { s.Streams[1].Name = s.Streams[0].Name },
+		"streams[0].curve[1].at":        func(s *Scenario) { s.Streams[0].Curve = []Point{{5, 1}, {4, 2}} },
+		"streams[0].shape":              func(s *Scenario) { s.Streams[0].Curve, s.Streams[0].Shape = []Point{{5, 1}}, Diurnal },
+		"streams[0].concurrency":        func(s *Scenario) { s.Streams[0].Model = Closed },
+		"streams[2].actions[0].act":     func(s *Scenario) { s.Streams[2].Actions = []Weight{{"Dance", 1}} },
+		"streams[2].activity":           func(s *Scenario) { s.Sessions.Share = 0 },
+		"streams: found none":           func(s *Scenario) { s.Streams, s.Sessions.Share = nil, 0 },
+		"targets.imap":                  func(s *Scenario) { s.Targets = map[string]string{"imap": "nowhere"} },
+		`targets.50%d: found "nowhere"`: func(s *Scenario) { s.Targets = map[string]string{"50%d": "nowhere"} },
+		"targets: found \"gopher\"":     func(s *Scenario) { s.Targets = map[string]string{"gopher": "127.0.0.1:70"} },
 	} {
 		s := valid()
 		change(&s)

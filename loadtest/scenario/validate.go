@@ -22,8 +22,8 @@ const (
 // Protocols are the endpoints that a scenario can name.
 var Protocols = []string{"smtp", "submission", "submissions", "lmtp", "imap", "imaps"}
 
-// DefaultActions is what a desktop mail program does in its session, after the mix measured at Apache James.
-var DefaultActions = []Weight{
+// defaultActions is what a desktop mail program does in its session, after the mix measured at Apache James.
+var defaultActions = []Weight{
 	{Status, 30}, {FetchHeaders, 9}, {FetchBody, 9}, {Append, 4}, {Noop, 8}, {Search, 4}, {Select, 2}, {Store, 4}, {Expunge, 2},
 }
 
@@ -49,7 +49,7 @@ func (s *Scenario) Complete() {
 		setDefault(&t.Arrivals, Poisson)
 		setDefault(&t.MessagesPerConnection, 1)
 		if t.Activity == Desktop && len(t.Actions) == 0 {
-			t.Actions = DefaultActions
+			t.Actions = defaultActions
 		}
 	}
 }
@@ -204,7 +204,7 @@ func (s *Scenario) CheckTargets() error {
 type problems []error
 
 func (p *problems) add(field, format string, args ...any) {
-	*p = append(*p, fmt.Errorf(field+": "+format, args...))
+	*p = append(*p, fmt.Errorf("%s: %w", field, fmt.Errorf(format, args...)))
 }
 
 func (p *problems) within(field string, value, low, high float64) {
