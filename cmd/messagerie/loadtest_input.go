@@ -120,7 +120,7 @@ func (f *loadTestFlags) target(cmd *cobra.Command, o *loadtest.Options) error {
 	}
 	s, spec := &o.Scenario, &f.object.Spec
 	if t := spec.Target; t != nil && !cmd.Flags().Changed("target") {
-		o.Insecure = o.Insecure || t.Verification == v1alpha1.LoadInsecure
+		o.Insecure = o.Insecure || o.CA == nil && t.Verification == v1alpha1.LoadInsecure
 		if o.CA == nil {
 			o.CA = []byte(t.CertificateAuthority)
 		}

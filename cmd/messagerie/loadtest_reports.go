@@ -81,11 +81,11 @@ func newLoadTestMerge() *cobra.Command {
 func newLoadTestCompare() *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
-		Use: "compare A B", Short: "Say whether B is slower than A, and how sure that is",
-		Long: `Say whether B is slower than A, and how sure that is.
+		Use: "compare A B", Short: "Say whether B is worse than A, and how sure that is",
+		Long: `Say whether B is worse than A, and how sure that is.
 
 A and B are folders of reports. Each quantile is compared as a ratio with its 95 % confidence interval. Exit code 0: B is
-not slower as far as can be told; 99: it is.`,
+not slower and has no more errors, as far as can be told; 99: it is, or has.`,
 		Example: "  messagerie loadtest compare baseline loadtest-report",
 		Args:    exactArgs("A", "B"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -98,6 +98,9 @@ not slower as far as can be told; 99: it is.`,
 				if err != nil {
 					return usagef("%s: %w", dir, err)
 				}
+				if sides[i] == nil {
+					return usagef("%s: found the report of a run that never began; accepted is one that measured something", dir)
+				}
 			}
 			c := gate.Compare(sides[0], sides[1], 1)
 			show := c.WriteTable
@@ -107,7 +110,7 @@ not slower as far as can be told; 99: it is.`,
 			if err := show(cmd.OutOrStdout()); err != nil {
 				return err
 			}
-			if c.Verdict == gate.Slower {
+			if c.Regression {
 				return verdictError(gate.Fail)
 			}
 			return nil

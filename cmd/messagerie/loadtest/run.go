@@ -50,15 +50,19 @@ func Run(ctx context.Context, o *Options) (*report.Report, error) {
 	if err != nil {
 		r = verdict.Unable(&o.Scenario, ctx.Err() != nil, err, o.environment())
 	}
-	o.View.Finish(r)
-	return r, report.Write(o.Out, r)
+	return o.leave(r)
 }
 
 // Refuse writes the report of a test that cannot begin.
 func Refuse(ctx context.Context, o *Options, reason error) (*report.Report, error) {
-	r := verdict.Unable(&o.Scenario, ctx.Err() != nil, reason, o.environment())
+	return o.leave(verdict.Unable(&o.Scenario, ctx.Err() != nil, reason, o.environment()))
+}
+
+// leave writes the report, and only then shows it: a terminal that is gone ends the process.
+func (o *Options) leave(r *report.Report) (*report.Report, error) {
+	err := report.Write(o.Out, r)
 	o.View.Finish(r)
-	return r, report.Write(o.Out, r)
+	return r, err
 }
 
 func (o *Options) environment() report.Environment {
@@ -91,6 +95,8 @@ func (o *Options) judge(ctx context.Context) (*report.Report, error) {
 	}
 	last.Knee = &knee
 	if err != nil {
+		// What is reported is the last run that passed, but the search has not found what it was to find.
+		last.Verdict = gate.Decide(ctx.Err() != nil, last.Content.Errors, true, nil)
 		last.Reasons = append(last.Reasons, "the search ended early: "+err.Error())
 	}
 	return last, nil
