@@ -77,6 +77,7 @@ type Run struct {
 	log        *slog.Logger
 
 	activities, busy atomic.Int64 // after the warm-up: how many, and their nanoseconds
+	opened           atomic.Int64 // sessions when measuring began
 
 	mu       sync.Mutex
 	phase    Phase

@@ -51,7 +51,10 @@ func (r *Run) Start(ctx context.Context, at time.Time) (*Result, error) {
 	usage := startUsage()
 	defer usage.stop()
 	activities, err := r.drive(ctx, load, env, desktops, at)
-	reasons := r.shortfall(desktops, ctx.Err() != nil)
+	var reasons []string
+	if ctx.Err() == nil && err == nil {
+		reasons = shortfall(int64(desktops.Len()), r.opened.Load(), desktops.Open())
+	}
 	if err != nil {
 		reasons = append(reasons, err.Error())
 	}
@@ -140,6 +143,9 @@ func (r *Run) phases(ctx context.Context, at time.Time) {
 		if !sleepUntil(ctx, at.Add(step.after)) {
 			return
 		}
+		if step.phase == Measuring {
+			r.opened.Store(r.desktops.Open())
+		}
 		r.enter(step.phase)
 	}
 }
@@ -175,12 +181,16 @@ func (r *Run) unread(wanted, read int, aborted bool) []string {
 	return []string{fmt.Sprintf("checks.settle: found %d of %d mailboxes read to the end within %s; accepted are all", read, wanted, r.scenario.Settle())}
 }
 
-// shortfall reports sessions that were to be open and are not: then the load was not what was asked for.
-func (r *Run) shortfall(desktops *users.Desktops, aborted bool) []string {
-	if wanted, open := desktops.Len(), desktops.Open(); !aborted && float64(open) < 0.99*float64(wanted) {
-		return []string{fmt.Sprintf("sessions: found %d of %d open at the end; accepted are 99 %%", open, wanted)}
+// shortfall reports sessions that were to be open and were not, when measuring began or ended: then the load was not what was
+// asked for.
+func shortfall(wanted, began, ended int64) (reasons []string) {
+	for when, open := range map[string]int64{"when measuring began": began, "at the end": ended} {
+		if float64(open) < 0.99*float64(wanted) {
+			reasons = append(reasons, fmt.Sprintf("sessions: found %d of %d open %s; accepted are 99 %%", open, wanted, when))
+		}
 	}
-	return nil
+	slices.Sort(reasons)
+	return reasons
 }
 
 func contentOptions(s *scenario.Scenario) content.Options {

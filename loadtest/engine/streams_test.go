@@ -48,6 +48,18 @@ func TestClosedComesBack(t *testing.T) {
 	<-h.performed
 }
 
+// Sessions that come late make another load than was asked for, even if all are there in the end.
+func TestShortfall(t *testing.T) {
+	for _, c := range []struct {
+		wanted, began, ended int64
+		reasons              int
+	}{{0, 0, 0, 0}, {1000, 990, 990, 0}, {1000, 989, 1000, 1}, {1000, 1000, 0, 1}, {10, 9, 9, 2}} {
+		if reasons := shortfall(c.wanted, c.began, c.ended); len(reasons) != c.reasons {
+			t.Errorf("%+v: %q", c, reasons)
+		}
+	}
+}
+
 // Mailboxes that could not be read make a run invalid where users log in; elsewhere nobody has to be able to read them.
 func TestUnread(t *testing.T) {
 	sessions, outside := scenario.Scenario{Sessions: scenario.Sessions{Share: 1}}, scenario.Scenario{Streams: []scenario.Stream{{Activity: scenario.MX}}}

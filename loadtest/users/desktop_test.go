@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"strings"
 	"testing"
@@ -32,6 +33,30 @@ func TestNoSessionAfterClose(t *testing.T) {
 	if d.list[0].state != down {
 		t.Errorf("state %d after the end", d.list[0].state)
 	}
+}
+
+// Each session of a shared mailbox is told of a message, and each counts.
+func TestSharedMailbox(t *testing.T) {
+	s, err := nullserver.Start(nullserver.Options{Keep: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	scene := &scenario.Scenario{Users: 2, TimeoutSeconds: 5, Sessions: scenario.Sessions{Share: 1},
+		Targets: map[string]string{"imap": s.Endpoints()["imap"], "smtp": s.Endpoints()["smtp"]}}
+	env := bare(t, scene)
+	d := NewDesktops(env)
+	for user := range 2 {
+		d.Connect(t.Context(), user, time.Now())
+	}
+	sender := newSender(env, &scenario.Stream{MessagesPerConnection: 1}, senderMX)
+	sender.Perform(t.Context(), 0, time.Now(), rand.New(rand.NewPCG(1, 2)))
+	for count := int64(0); count < 2; time.Sleep(time.Millisecond) {
+		if o := env.Recorder.Snapshot().Operations["e2e.deliver"]; o != nil {
+			count = o.Count
+		}
+	}
+	d.Close(t.Context())
 }
 
 // Whoever asks a busy session for something waits until it is done, or cannot be any more.

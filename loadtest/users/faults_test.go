@@ -26,7 +26,7 @@ func alone(t *testing.T, s *nullserver.Server) *Environment {
 	return bare(t, scene)
 }
 
-// bare is the environment of one agent in a scenario.
+// bare is the environment of a scenario whose users share one mailbox.
 func bare(t *testing.T, scene *scenario.Scenario) *Environment {
 	t.Helper()
 	scene.Complete()
@@ -35,7 +35,7 @@ func bare(t *testing.T, scene *scenario.Scenario) *Environment {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { poller.Close() })
-	accounts := []scenario.Account{{Address: "afi@gouv.tg", Password: "secret"}}
+	accounts := []scenario.Account{{Address: "afi@gouv.tg", Password: "secret"}} // of all users
 	recorder := record.New(record.Options{Start: time.Now()})
 	env := &Environment{
 		Scenario: scene, Recorder: recorder, Poller: poller, Load: t.Context(), Flight: NewFlight(recorder, 10),

@@ -142,8 +142,8 @@ func (s *session) fetch(ctx context.Context, intended time.Time, set, items stri
 	return messages, err
 }
 
-// collect fetches what is new and tells the ledger. seen is called with each delivery that this run knows, for the
-// first time, and when the session was told of it.
+// collect fetches what is new and tells the ledger. seen is called with each delivery that this run knows, and when the
+// session was told of it: once in each session, as the fastest of those who share a mailbox does not speak for the others.
 func (s *session) collect(ctx context.Context, intended time.Time, seen func(d content.Delivery, visible time.Time)) error {
 	s.told.Store(false) // what is told from here on may not be among the answer
 	messages, err := s.fetch(ctx, intended, strconv.FormatUint(uint64(max(s.next, 1)), 10)+":*", tokenItems, true)
@@ -164,14 +164,14 @@ func (s *session) collect(ctx context.Context, intended time.Time, seen func(d c
 		if !ok {
 			continue
 		}
-		d, first := s.env.Content.Seen(s.address(), inbox, s.selected.UIDValidity, m.UID, token, now)
+		d, _ := s.env.Content.Seen(s.address(), inbox, s.selected.UIDValidity, m.UID, token, now)
 		if d.Known {
 			if len(s.own) == maxOwn {
 				s.own = slices.Delete(s.own, 0, 1)
 			}
 			s.own = append(s.own, m.UID)
 		}
-		if first && d.Known && seen != nil {
+		if d.Known && seen != nil {
 			seen(d, s.visible(m.Seq, now))
 		}
 	}
