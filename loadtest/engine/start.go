@@ -129,7 +129,7 @@ func (r *Run) drive(ctx, load context.Context, env *users.Environment, desktops 
 			cancel()
 			return activities, err
 		}
-		group.Go(func() { r.open(ctx, load, env, t, a, arrivals, at) })
+		group.Go(func() { r.open(whole, load, env, t, a, arrivals, at) })
 	}
 	return activities, nil
 }

@@ -34,7 +34,8 @@ func (r *Run) arrivals(t *scenario.Stream) (*schedule.Arrivals, error) {
 }
 
 // open begins operations at their intended times, whatever became of those before. What would exceed the bound of
-// operations in flight is skipped, and counted.
+// operations in flight is skipped, and counted. What was due before the load's end begins even if the generator gets to it
+// later: its latency tells.
 func (r *Run) open(ctx, load context.Context, env *users.Environment, t *scenario.Stream, a users.Activity, arrivals *schedule.Arrivals, at time.Time) {
 	rng := schedule.Stream(r.scenario.Seed, "users of "+t.Name, r.in.Worker)
 	for number := 0; ; number++ {
