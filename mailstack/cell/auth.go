@@ -193,5 +193,9 @@ func (a *authenticator) replaceHash(ctx context.Context, r rehash) error {
 	if account.Password != r.hash {
 		return nil // changed since: the new password counts
 	}
-	return a.store.SetPassword(ctx, account.ID, hash)
+	if err := a.store.SetPassword(ctx, account.ID, hash); err != nil {
+		return err
+	}
+	a.verifier.Remember(hash, r.password)
+	return nil
 }

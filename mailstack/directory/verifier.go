@@ -77,6 +77,9 @@ func (v *Verifier) Waste(ctx context.Context, password string) error {
 	return err
 }
 
+// Remember takes a password as one that matches hash, for a caller who has just made the hash from it.
+func (v *Verifier) Remember(hash, password string) { v.remember(v.identify(hash, password)) }
+
 func (v *Verifier) identify(hash, password string) (id [sha256.Size]byte) {
 	m := hmac.New(sha256.New, v.key[:])
 	m.Write([]byte(hash))

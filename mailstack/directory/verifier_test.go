@@ -59,3 +59,19 @@ func TestWasteNeverSucceedsAndHashesDiffer(t *testing.T) {
 		t.Error("hash and password run together")
 	}
 }
+
+// What was remembered is not computed: here it would not even match.
+func TestVerifierRemembers(t *testing.T) {
+	hash, err := Hash("one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := NewVerifier()
+	if ok, _, err := v.Verify(t.Context(), hash, "two"); ok || err != nil {
+		t.Fatalf("%t, %v", ok, err)
+	}
+	v.Remember(hash, "two")
+	if ok, _, err := v.Verify(t.Context(), hash, "two"); !ok || err != nil {
+		t.Errorf("%t, %v", ok, err)
+	}
+}

@@ -8,6 +8,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -127,13 +129,9 @@ func (s *Server) Disconnect(gone func(address string) bool) {
 
 func (s *Server) bye(text string, match func(*Session) bool) {
 	s.mu.Lock()
-	var matched []*Session
-	for session := range s.sessions {
-		if match(session) {
-			matched = append(matched, session)
-		}
-	}
+	matched := slices.Collect(maps.Keys(s.sessions))
 	s.mu.Unlock()
+	matched = slices.DeleteFunc(matched, func(session *Session) bool { return !match(session) }) // may ask the store
 	var wg sync.WaitGroup
 	places := make(chan struct{}, 64)
 	for _, session := range matched {

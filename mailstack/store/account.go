@@ -78,8 +78,8 @@ func (s *Store) AccountsHash(ctx context.Context) (string, error) {
 	return hash, nil
 }
 
-// AccountsChanged returns a channel that is closed at the next change of any account's row or password.
-// Ask for it before reading.
+// AccountsChanged returns a channel that is closed at the next change of any account's row. Ask for it before reading.
+// Passwords do not count: nothing but a login depends on them, and those read them anew.
 func (s *Store) AccountsChanged() <-chan struct{} { return s.accountsChanged.wait() }
 
 // SetPassword replaces the password hash of an account; a later reconciliation keeps it unless the source's
@@ -90,7 +90,6 @@ func (s *Store) SetPassword(ctx context.Context, id AccountID, hash string) erro
 		if err == nil && n == 0 {
 			err = ErrNoAccount
 		}
-		t.accountsChanged = t.accountsChanged || err == nil
 		return err
 	}})
 	if err != nil {
