@@ -139,9 +139,9 @@ func (f *loadTestFlags) target(cmd *cobra.Command, o *loadtest.Options) error {
 		s.Targets = maps.Clone(installation.Endpoints)
 		maps.DeleteFunc(s.Targets, func(protocol, _ string) bool { return !slices.Contains(scenario.Protocols, protocol) })
 		o.Pods = installation.Pods
-		if o.CA == nil && !o.Insecure {
-			o.CA = installation.Authority
-		}
+	}
+	if len(o.CA) == 0 && !o.Insecure {
+		o.CA = installation.Authority
 	}
 	switch {
 	case o.Accounts != nil:

@@ -32,8 +32,8 @@ func judge(result *Result, s *scenario.Scenario) []string {
 	if limit := s.LagLimit().Seconds(); result.Generator.LagP99 > limit {
 		reasons = append(reasons, fmt.Sprintf("generator lag: found %.3f s at the 99th percentile; accepted is at most %.3f s", result.Generator.LagP99, limit))
 	}
-	if total := result.Snapshot.Total(); total.Count+total.Errors == 0 && !result.Aborted {
-		reasons = append(reasons, "operations: found none after the warm-up; accepted is at least one")
+	if result.Snapshot.Total().Count == 0 && !result.Aborted {
+		reasons = append(reasons, "operations: found none that succeeded after the warm-up; accepted is at least one")
 	}
 	return reasons
 }

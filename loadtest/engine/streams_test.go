@@ -51,10 +51,10 @@ func TestClosedComesBack(t *testing.T) {
 // Sessions that come late make another load than was asked for, even if all are there in the end.
 func TestShortfall(t *testing.T) {
 	for _, c := range []struct {
-		wanted, began, ended int64
-		reasons              int
-	}{{0, 0, 0, 0}, {1000, 990, 990, 0}, {1000, 989, 1000, 1}, {1000, 1000, 0, 1}, {10, 9, 9, 2}} {
-		if reasons := shortfall(c.wanted, c.began, c.ended); len(reasons) != c.reasons {
+		wanted, open int64
+		reasons      int
+	}{{0, 0, 0}, {1000, 990, 0}, {1000, 989, 1}, {10, 9, 1}} {
+		if reasons := shortfall(c.wanted, c.open); len(reasons) != c.reasons {
 			t.Errorf("%+v: %q", c, reasons)
 		}
 	}

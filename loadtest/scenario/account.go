@@ -34,7 +34,7 @@ func ReadAccounts(r io.Reader) ([]Account, error) {
 		return nil, fmt.Errorf("accounts: found no first line; accepted is a CSV file with the columns address and password")
 	}
 	for i := range header {
-		header[i] = strings.ToLower(strings.TrimSpace(header[i]))
+		header[i] = strings.ToLower(strings.TrimSpace(strings.TrimPrefix(header[i], "\ufeff"))) // spreadsheets begin with a mark
 	}
 	address, password, site := slices.Index(header, "address"), slices.Index(header, "password"), slices.Index(header, "site")
 	if address < 0 {

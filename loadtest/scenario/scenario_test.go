@@ -89,7 +89,7 @@ func TestThinkSeconds(t *testing.T) {
 }
 
 func TestReadAccounts(t *testing.T) {
-	accounts, err := ReadAccounts(strings.NewReader("Address,name,password,site\nA@gouv.tg,x,secret-1,3\nb@gouv.tg,,\"sec,ret\",\na@gouv.tg,,other,1\n"))
+	accounts, err := ReadAccounts(strings.NewReader("\ufeffAddress,name,password,site\nA@gouv.tg,x,secret-1,3\nb@gouv.tg,,\"sec,ret\",\na@gouv.tg,,other,1\n"))
 	if err != nil || len(accounts) != 2 || accounts[0] != (Account{"a@gouv.tg", "secret-1", 3}) || accounts[1].Password != "sec,ret" {
 		t.Fatalf("%v %+v", err, accounts)
 	}

@@ -125,6 +125,9 @@ func (s *Scenario) validateStream(p *problems, field string, t *Stream) {
 		p.within(field+".concurrency", float64(t.Concurrency), 1, float64(s.MaxInFlight))
 	} else {
 		p.within(field+".rate or perUserHour", s.PerSecond(t), 1e-6, 1e6)
+		if t.Rate != 0 && t.PerUserHour != 0 {
+			p.add(field+".rate", "found %g and perUserHour; accepted is one of them", t.Rate)
+		}
 	}
 	if t.Activity == Desktop && s.Sessions.Share == 0 {
 		p.add(field+".activity", "found Desktop without sessions; accepted is sessions.share over 0 with it")

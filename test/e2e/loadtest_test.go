@@ -273,9 +273,11 @@ func TestLoadTestObject(t *testing.T) {
 	for _, a := range alpha.Accounts {
 		fmt.Fprintf(&rows, "    %s,%s\n", a.Address, a.Password)
 	}
-	manifest := "apiVersion: v1\nkind: Secret\nmetadata: {name: accounts}\nstringData:\n  accounts.csv: |\n    address,password\n" + rows.String()
-	for name, gate := range map[string]string{"one": "errors.rate < 1%", "two": "imap.fetch.p50 < 1us"} {
-		manifest += fmt.Sprintf(`---
+	apply := func(names ...string) {
+		manifest := "apiVersion: v1\nkind: Secret\nmetadata: {name: accounts}\nstringData:\n  accounts.csv: |\n    address,password\n" + rows.String()
+		for _, name := range names {
+			gate := map[bool]string{true: "errors.rate < 1%", false: "imap.fetch.p50 < 1us"}[strings.HasPrefix(name, "pass")]
+			manifest += fmt.Sprintf(`---
 apiVersion: messagerie.gouv.tg/v1alpha1
 kind: LoadTest
 metadata: {name: %s}
@@ -287,38 +289,36 @@ spec:
   accountsFrom: {name: accounts}
   gates: [%q]
 `, name, gate)
+		}
+		path := filepath.Join(t.TempDir(), "loadtests.yaml")
+		if err := os.WriteFile(path, []byte(manifest), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		kubectl(ctx, t, i, "apply", "-f", path)
 	}
-	path := filepath.Join(t.TempDir(), "loadtests.yaml")
-	if err := os.WriteFile(path, []byte(manifest), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	kubectl(ctx, t, i, "apply", "-f", path)
-	spans := map[string][2]time.Time{}
-	for name, want := range map[string]string{"one": "Pass", "two": "Fail"} {
-		kubectl(ctx, t, i, "wait", "--for=condition=Finished", "loadtest/"+name, "--timeout=55s")
-		var object struct {
-			Status struct {
-				Verdict               string
-				ExitCode              int
-				StartedAt, FinishedAt time.Time
-				Summary               []struct{ Operation string }
-				Conditions            []struct{ Type, Message string }
+	apply("pass", "fail")
+	spans := map[string]loadTestStatus{}
+	for name, want := range map[string]string{"pass": "Pass", "fail": "Fail"} {
+		spans[name] = finished(ctx, t, i, name)
+		s := spans[name]
+		for again := range 2 { // a machine that does not let the generator run proves nothing
+			if s.Verdict == "Invalid" {
+				retry := fmt.Sprintf("%s-%d", name, again)
+				apply(retry)
+				s = finished(ctx, t, i, retry)
 			}
 		}
-		get(ctx, t, i, &object, "loadtest", name)
-		s := object.Status
-		if s.Verdict != want && s.Verdict != "Invalid" || len(s.Summary) < 10 {
+		if s.Verdict != want || len(s.Summary) < 10 {
 			t.Errorf("%s: %+v", name, s)
 		}
-		spans[name] = [2]time.Time{s.StartedAt, s.FinishedAt}
 		var report struct{ Data, BinaryData map[string]string }
 		get(ctx, t, i, &report, "configmap", name+"-report")
 		if len(report.Data)+len(report.BinaryData) < 4 {
 			t.Errorf("%s: %d files in the report", name, len(report.Data)+len(report.BinaryData))
 		}
 	}
-	if a, b := spans["one"], spans["two"]; a[0].Before(b[1]) && b[0].Before(a[1]) {
-		t.Errorf("both ran at the same time: %v, %v", a, b)
+	if a, b := spans["pass"], spans["fail"]; a.StartedAt.Before(b.FinishedAt) && b.StartedAt.Before(a.FinishedAt) {
+		t.Errorf("both ran at the same time: %+v, %+v", a, b)
 	}
 	var pods struct {
 		Items []struct {
@@ -334,6 +334,23 @@ spec:
 			t.Errorf("a worker was started again: %+v", p)
 		}
 	}
+}
+
+// loadTestStatus is what people read of a LoadTest.
+type loadTestStatus struct {
+	Verdict               string
+	ExitCode              int
+	StartedAt, FinishedAt time.Time
+	Summary               []struct{ Operation string }
+	Conditions            []struct{ Type, Message string }
+}
+
+func finished(ctx context.Context, t *testing.T, i *harness.Installation, name string) loadTestStatus {
+	t.Helper()
+	kubectl(ctx, t, i, "wait", "--for=condition=Finished", "loadtest/"+name, "--timeout=55s")
+	var object struct{ Status loadTestStatus }
+	get(ctx, t, i, &object, "loadtest", name)
+	return object.Status
 }
 
 func get(ctx context.Context, t *testing.T, i *harness.Installation, into any, args ...string) {
