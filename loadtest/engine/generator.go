@@ -19,8 +19,10 @@ type Generator struct {
 	LagMax        float64 `json:"lagMax"`
 	CPUSeconds    float64 `json:"cpuSeconds"`
 	ResidentBytes int64   `json:"residentBytes"` // at most
-	MaxInFlight   int64   `json:"maxInFlight"`
-	MaxSessions   int64   `json:"maxSessions"`
+	// ResidentBytesPerHour is the slope of a straight line through the memory of every second after the warm-up.
+	ResidentBytesPerHour float64 `json:"residentBytesPerHour"`
+	MaxInFlight          int64   `json:"maxInFlight"`
+	MaxSessions          int64   `json:"maxSessions"`
 	// What users did in one go after the warm-up: how often, and for how long in all.
 	Activities      int64   `json:"activities"`
 	ActivitySeconds float64 `json:"activitySeconds"`
@@ -46,19 +48,19 @@ type usage struct {
 
 	mu       sync.Mutex
 	resident int64
+	trend    trend
 }
 
-func startUsage() *usage {
+// startUsage begins at once; the trend of memory begins after the warm-up.
+func startUsage(warm time.Time) *usage {
 	u := &usage{cpu: cpuTime(), done: make(chan struct{}), resident: residentBytes()}
 	go func() {
 		tick := time.NewTicker(time.Second)
 		defer tick.Stop()
 		for {
 			select {
-			case <-tick.C:
-				u.mu.Lock()
-				u.resident = max(u.resident, residentBytes())
-				u.mu.Unlock()
+			case now := <-tick.C:
+				u.look(now.Sub(warm))
 			case <-u.done:
 				return
 			}
@@ -67,13 +69,44 @@ func startUsage() *usage {
 	return u
 }
 
+func (u *usage) look(since time.Duration) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	resident := residentBytes()
+	u.resident = max(u.resident, resident)
+	if since >= 0 {
+		u.trend.add(since.Hours(), float64(resident))
+	}
+}
+
+// trend is a straight line through points by least squares, in constant memory (Welford's means).
+type trend struct{ n, x, y, xx, xy float64 }
+
+func (t *trend) add(x, y float64) {
+	t.n++
+	dx := x - t.x
+	t.x += dx / t.n
+	t.y += (y - t.y) / t.n
+	t.xx += dx * (x - t.x)
+	t.xy += dx * (y - t.y)
+}
+
+// slope is 0 while there are too few points to tell.
+func (t *trend) slope() float64 {
+	if t.n < 30 {
+		return 0
+	}
+	return t.xy / t.xx
+}
+
 func (u *usage) stop() { u.over.Do(func() { close(u.done) }) }
 
 func (u *usage) generator(snapshot *record.Snapshot, flight, sessions int64) Generator {
 	u.stop()
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	g := Generator{CPUSeconds: (cpuTime() - u.cpu).Seconds(), ResidentBytes: u.resident, MaxInFlight: flight, MaxSessions: sessions}
+	g := Generator{CPUSeconds: (cpuTime() - u.cpu).Seconds(), ResidentBytes: u.resident,
+		ResidentBytesPerHour: u.trend.slope(), MaxInFlight: flight, MaxSessions: sessions}
 	if snapshot.Lag != nil && snapshot.Lag.Count() > 0 {
 		g.LagP50, g.LagP99 = snapshot.Lag.Quantile(0.5).Seconds(), snapshot.Lag.Quantile(0.99).Seconds()
 		g.LagMax = snapshot.Lag.Max().Seconds()

@@ -21,6 +21,10 @@ const (
 	abandon   = 5 * time.Second  // after everything was told to stop
 	pollers   = 4
 	connectAt = 64 // sessions being opened at once
+
+	// maxTracked is how many deliveries a worker remembers, those not yet seen before others: some 10 MiB. A second copy that
+	// comes so many deliveries later is not noticed.
+	maxTracked = 16_384
 )
 
 // Start begins at the given time and returns when all is done. When ctx ends the run stops early; its result is still
@@ -48,7 +52,7 @@ func (r *Run) Start(ctx context.Context, at time.Time) (*Result, error) {
 	r.start, r.recorder, r.flight, r.desktops, r.phase = at, recorder, env.Flight, desktops, Waiting
 	r.mu.Unlock()
 
-	usage := startUsage()
+	usage := startUsage(at.Add(s.WarmUp()))
 	defer usage.stop()
 	activities, err := r.drive(ctx, load, env, desktops, at)
 	var reasons []string
@@ -192,8 +196,8 @@ func shortfall(wanted, open int64) []string {
 
 func contentOptions(s *scenario.Scenario) content.Options {
 	o := content.Options{
-		RecipientsMean: s.Messages.Recipients,
-		ReplyShare:     s.Messages.ReplyShare, AttachmentShare: s.Messages.AttachmentShare, Witnesses: s.Checks.Witnesses,
+		RecipientsMean: s.Messages.Recipients, MaxTracked: maxTracked,
+		ReplyShare: s.Messages.ReplyShare, AttachmentShare: s.Messages.AttachmentShare, Witnesses: s.Checks.Witnesses,
 	}
 	if s.Messages.Sizes == scenario.Office {
 		o.Sizes, o.MeanBytes, o.MaxBytes = content.Office, int(s.Messages.MeanKilobytes*1024), int(s.Messages.MaxKilobytes*1024)

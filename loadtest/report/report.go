@@ -63,16 +63,18 @@ type Operation struct {
 
 // Generator is how well the load generator itself did: a run whose generator lagged proves nothing about the target.
 type Generator struct {
-	LagP50        float64           `json:"lagP50"` // seconds from an intended start to the real one
-	LagP99        float64           `json:"lagP99"`
-	LagMax        float64           `json:"lagMax"`
-	Valid         bool              `json:"valid"`
-	Reason        string            `json:"reason"` // why it is invalid; empty otherwise
-	CPUSeconds    float64           `json:"cpuSeconds"`
-	ResidentBytes int64             `json:"residentBytes"` // highest, summed over workers
-	MaxInFlight   int64             `json:"maxInFlight"`   // bound of operations in flight, summed over workers
-	Workers       []Worker          `json:"workers"`
-	Lag           *record.Histogram `json:"lag,omitempty"`
+	LagP50        float64 `json:"lagP50"` // seconds from an intended start to the real one
+	LagP99        float64 `json:"lagP99"`
+	LagMax        float64 `json:"lagMax"`
+	Valid         bool    `json:"valid"`
+	Reason        string  `json:"reason"` // why it is invalid; empty otherwise
+	CPUSeconds    float64 `json:"cpuSeconds"`
+	ResidentBytes int64   `json:"residentBytes"` // highest, summed over workers
+	// ResidentBytesPerHour is how fast memory grew after the warm-up: the slope of a straight line, summed over workers.
+	ResidentBytesPerHour float64           `json:"residentBytesPerHour"`
+	MaxInFlight          int64             `json:"maxInFlight"` // operations in flight, at most, summed over workers
+	Workers              []Worker          `json:"workers"`
+	Lag                  *record.Histogram `json:"lag,omitempty"`
 }
 
 // Worker is one load generating process.

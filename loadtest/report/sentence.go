@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -125,4 +126,13 @@ func plural(n int, one, many string) string {
 		return "1 " + one
 	}
 	return format.Count(int64(n)) + " " + many
+}
+
+// Slope says how memory changed over time.
+func (g Generator) Slope() string {
+	sign := "+"
+	if g.ResidentBytesPerHour < 0 {
+		sign = "-"
+	}
+	return sign + format.Bytes(math.Abs(g.ResidentBytesPerHour)) + " an hour"
 }

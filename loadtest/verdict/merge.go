@@ -77,6 +77,7 @@ func addGenerator(sum, part *report.Generator) {
 	}
 	sum.CPUSeconds += part.CPUSeconds
 	sum.ResidentBytes += part.ResidentBytes
+	sum.ResidentBytesPerHour += part.ResidentBytesPerHour
 	sum.MaxInFlight += part.MaxInFlight
 	sum.Workers = append(sum.Workers, part.Workers...)
 }

@@ -125,6 +125,7 @@ func generator(o *distribution.Outcome) report.Generator {
 			line.CPUSeconds, line.ResidentBytes, line.LagP99 = r.Generator.CPUSeconds, r.Generator.ResidentBytes, r.Generator.LagP99
 			g.CPUSeconds += line.CPUSeconds
 			g.ResidentBytes += line.ResidentBytes
+			g.ResidentBytesPerHour += r.Generator.ResidentBytesPerHour
 			g.MaxInFlight += r.Generator.MaxInFlight
 		}
 		g.Workers = append(g.Workers, line)

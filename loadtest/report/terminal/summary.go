@@ -117,7 +117,7 @@ func (s style) notes(r *report.Report) []note {
 			text, code = "invalid: "+clean(g.Reason), yellow
 		}
 		if g.CPUSeconds > 0 {
-			text += ", " + format.Seconds(g.CPUSeconds) + " of CPU time"
+			text += fmt.Sprintf(", %s of CPU time, %s of memory (%s)", format.Seconds(g.CPUSeconds), format.Bytes(float64(g.ResidentBytes)), g.Slope())
 		}
 		notes = append(notes, note{"generator", text, code})
 	}
