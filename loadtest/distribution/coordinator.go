@@ -20,6 +20,8 @@ const (
 	stopTime = stuckTime + 30*time.Second
 
 	interval = time.Second
+	// share is the part of the time, one in so many, that may go into showing how the run goes.
+	share = 20
 	// quick is the interval while a step of the workers is all that is waited for.
 	quick = 100 * time.Millisecond
 )

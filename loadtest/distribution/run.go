@@ -32,9 +32,15 @@ func Run(ctx context.Context, workers []Worker, inputs []Input, progress func(Vi
 func (c *Coordinator) follow(ctx, going context.Context, progress func(View)) {
 	told := ctx.Done()
 	var shown time.Time
+	var cost time.Duration
 	for {
-		show := progress != nil && time.Since(shown) >= interval
+		// What was measured so far is large after a while: asking for it must not become a load of its own.
+		show := progress != nil && time.Since(shown) >= max(interval, share*cost)
+		began := time.Now()
 		v := c.Step(going, show)
+		if show {
+			cost = time.Since(began)
+		}
 		if progress != nil && (show || v.Ended()) {
 			shown = time.Now()
 			progress(v)
