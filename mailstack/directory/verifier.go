@@ -11,7 +11,7 @@ import (
 // Bounds of a Verifier.
 const (
 	maxComputations = 2    // argon2 takes 19 MiB and a core each
-	maxCached       = 4096 // about 200 bytes each
+	maxCached       = 1 << 16 // about 100 bytes each: a large ministry whose agents come one after the other still finds itself
 )
 
 // Verifier checks passwords with bounded memory and processor time, for a process whose peers are unknown.
@@ -111,7 +111,7 @@ func (v *Verifier) remember(id [sha256.Size]byte) {
 // put keeps two generations of at most maxCached/2: what was not used for a whole generation goes. The caller holds mu.
 func (v *Verifier) put(id [sha256.Size]byte) {
 	if len(v.recent) >= maxCached/2 {
-		v.old, v.recent = v.recent, make(map[[sha256.Size]byte]struct{}, maxCached/2)
+		v.old, v.recent = v.recent, map[[sha256.Size]byte]struct{}{}
 	}
 	v.recent[id] = struct{}{}
 }
