@@ -10,7 +10,7 @@ import (
 
 // Bounds of a Verifier.
 const (
-	maxComputations = 2    // argon2 takes 19 MiB and a core each
+	maxComputations = 2       // argon2 takes 19 MiB and a core each
 	maxCached       = 1 << 16 // about 100 bytes each: a large ministry whose agents come one after the other still finds itself
 )
 
