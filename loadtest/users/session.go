@@ -164,7 +164,7 @@ func (s *session) collect(ctx context.Context, intended time.Time, seen func(d c
 		if !ok {
 			continue
 		}
-		d, _ := s.env.Content.Seen(s.address(), inbox, s.selected.UIDValidity, m.UID, token, now)
+		d := s.sighted(m.UID, token, now)
 		if d.Known {
 			if len(s.own) == maxOwn {
 				s.own = slices.Delete(s.own, 0, 1)
@@ -185,6 +185,16 @@ func (s *session) collect(ctx context.Context, intended time.Time, seen func(d c
 func (s *session) forget() {
 	s.arrivals = nil
 	s.told.Store(false)
+}
+
+// sighted tells the ledger of a message; a session that is checked has what was said to show for it.
+func (s *session) sighted(uid uint32, token string, at time.Time) (d content.Delivery) {
+	if s.mirror != nil {
+		d, _ = s.mirror.Seen(uid, token, at)
+	} else {
+		d, _ = s.env.Content.Seen(s.address(), inbox, s.selected.UIDValidity, uid, token, at)
+	}
+	return d
 }
 
 // visible is when the session was first told of a message.

@@ -79,7 +79,7 @@ func (s *session) list(ctx, waiting context.Context, desktop *content.Mirror) (p
 		for _, m := range messages {
 			if token, ok := content.TokenOf(m.Sections[tokenSection]); ok {
 				present = append(present, content.Present{Mailbox: inbox, UIDValidity: s.selected.UIDValidity, UID: m.UID, Token: token})
-				s.env.Content.Seen(s.address(), inbox, s.selected.UIDValidity, m.UID, token, time.Now())
+				s.sighted(m.UID, token, time.Now())
 			}
 		}
 		if len(s.env.Content.Outstanding(s.address())) == 0 || pause(waiting, settlePause) != nil {
