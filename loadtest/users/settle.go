@@ -130,7 +130,7 @@ func (d *Desktops) quiet(ctx context.Context, user int) *content.Mirror {
 		return nil
 	}
 	s := desk.session
-	s.steps = newSteps(d.env, "settle")
+	s.steps = newSteps(d.env, record.Settling)
 	if s.client.Done(ctx) != nil {
 		d.fail(ctx, user)
 		return nil
