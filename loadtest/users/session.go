@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -21,9 +22,11 @@ const (
 const (
 	inbox = "INBOX"
 	// tokenItems is what is asked for to know a new message again; a mail program asks for a few headers more.
-	tokenSection = "BODY[HEADER.FIELDS (" + "X-LOAD-TOKEN" + ")]"
-	tokenItems   = "(UID FLAGS BODY.PEEK[HEADER.FIELDS (" + content.TokenHeader + ")])"
+	tokenItems = "(UID FLAGS BODY.PEEK[HEADER.FIELDS (" + content.TokenHeader + ")])"
 )
+
+// tokenSection is what of it the answer is found under: names of sections come in capitals.
+var tokenSection = strings.ToUpper("BODY[HEADER.FIELDS (" + content.TokenHeader + ")]")
 
 // steps are the operations of an IMAP session.
 type steps struct {

@@ -46,7 +46,7 @@ func (d *Desktops) Settle(ctx context.Context, limit time.Duration) (wanted, rea
 				return
 			}
 			defer s.drop()
-			present, listed, err := s.list(ctx, waiting, d.quiet(ctx, user))
+			present, listed, err := s.list(ctx, waiting, d.quiet(ctx, user, steps))
 			if err != nil {
 				return
 			}
@@ -114,8 +114,8 @@ func (s *session) conclude(ctx context.Context, present []content.Present, liste
 	return nil
 }
 
-// quiet brings the mirror of a user's idle desktop up to date; nil when there is none.
-func (d *Desktops) quiet(ctx context.Context, user int) *content.Mirror {
+// quiet brings the mirror of a user's idle desktop up to date, recorded as steps; nil when there is none.
+func (d *Desktops) quiet(ctx context.Context, user int, steps *steps) *content.Mirror {
 	if user >= len(d.list) {
 		return nil
 	}
@@ -130,7 +130,7 @@ func (d *Desktops) quiet(ctx context.Context, user int) *content.Mirror {
 		return nil
 	}
 	s := desk.session
-	s.steps = newSteps(d.env, record.Settling)
+	s.steps = steps
 	if s.client.Done(ctx) != nil {
 		d.fail(ctx, user)
 		return nil

@@ -22,6 +22,7 @@ import (
 	"gouv.tg/messagerie/loadtest/distribution"
 	"gouv.tg/messagerie/operator/apply"
 	"gouv.tg/messagerie/operator/naming"
+	"gouv.tg/messagerie/operator/requeue"
 	"gouv.tg/messagerie/pki"
 )
 
@@ -69,7 +70,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (resul
 	before := lt.DeepCopy()
 	if lt.DeletionTimestamp == nil && controllerutil.AddFinalizer(&lt, naming.Finalizer) {
 		if err := r.Client.Patch(ctx, &lt, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
-			return ctrl.Result{}, ignoreConflict(err)
+			return ctrl.Result{}, requeue.IgnoreConflict(err)
 		}
 		before = lt.DeepCopy()
 	}
@@ -191,7 +192,7 @@ func (r *Reconciler) claim(ctx context.Context, s *scope) (bool, error) {
 	// Against the version that was judged: a spec that changed meanwhile must not become the one that is frozen.
 	if err := r.Client.Status().Patch(ctx, s.test, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
 		s.test.Status = before.Status
-		return false, ignoreConflict(err)
+		return false, requeue.IgnoreConflict(err)
 	}
 	s.test.Status = status
 	r.event(s.test, corev1.EventTypeNormal, "Started", "Start", fmt.Sprintf("%d users, %d workers, %s", s.scenario.Users, s.scenario.Workers, s.planned()))
@@ -217,12 +218,4 @@ func (r *Reconciler) event(about *v1alpha1.LoadTest, kind, reason, action, note 
 		note = note[:maxNote-3] + "..."
 	}
 	r.Recorder.Eventf(about, nil, kind, reason, action, "%s", note)
-}
-
-// ignoreConflict leaves it to the event that the newer version brings.
-func ignoreConflict(err error) error {
-	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
-		return nil
-	}
-	return err
 }

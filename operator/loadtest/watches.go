@@ -2,18 +2,14 @@ package loadtest
 
 import (
 	"context"
-	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/util/workqueue"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -21,12 +17,11 @@ import (
 
 	"gouv.tg/messagerie/api/v1alpha1"
 	"gouv.tg/messagerie/operator/naming"
+	"gouv.tg/messagerie/operator/requeue"
 )
 
 const (
 	workers       = 4
-	firstRetry    = 50 * time.Millisecond
-	longestRetry  = 5 * time.Second
 	controllerTag = "loadtest"
 )
 
@@ -42,11 +37,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&corev1.Pod{}, own).
 		Watches(&v1alpha1.LoadTest{}, waiting, builder.WithPredicates(frees())).
 		Watches(&v1alpha1.Platform{}, waiting, builder.WithPredicates(endpointsChanged())).
-		WithOptions(controller.Options{
-			SkipNameValidation:      ptr.To(true), // several operators may run in one process, one after the other
-			MaxConcurrentReconciles: workers,
-			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, longestRetry),
-		}).
+		WithOptions(requeue.Options(workers)).
 		Complete(r)
 }
 

@@ -21,6 +21,7 @@ import (
 	"gouv.tg/messagerie/operator/accounts"
 	"gouv.tg/messagerie/operator/apply"
 	"gouv.tg/messagerie/operator/naming"
+	"gouv.tg/messagerie/operator/requeue"
 	"gouv.tg/messagerie/pki"
 )
 
@@ -79,7 +80,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (resul
 	// Before anything is made for the ministry, so that all of it is found again at the end.
 	if m.DeletionTimestamp == nil && controllerutil.AddFinalizer(&m, naming.Finalizer) {
 		if err := r.Client.Patch(ctx, &m, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
-			return ctrl.Result{}, ignoreConflict(err)
+			return ctrl.Result{}, requeue.IgnoreConflict(err)
 		}
 		before = m.DeepCopy()
 	}
@@ -162,14 +163,6 @@ func requeueAt(t time.Time) ctrl.Result {
 		return ctrl.Result{}
 	}
 	return ctrl.Result{RequeueAfter: max(time.Until(t), time.Second)}
-}
-
-// ignoreConflict leaves it to the event that the newer version brings.
-func ignoreConflict(err error) error {
-	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
-		return nil
-	}
-	return err
 }
 
 // report writes the status once, if it changed, and tells people what happened.

@@ -2,7 +2,6 @@ package ministry
 
 import (
 	"context"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -13,12 +12,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/util/workqueue"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -27,12 +23,11 @@ import (
 
 	"gouv.tg/messagerie/api/v1alpha1"
 	"gouv.tg/messagerie/operator/naming"
+	"gouv.tg/messagerie/operator/requeue"
 )
 
 const (
 	workers       = 4
-	firstRetry    = 50 * time.Millisecond
-	longestRetry  = 5 * time.Second
 	controllerTag = "ministry"
 )
 
@@ -46,11 +41,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&corev1.Pod{}, byLabel, builder.WithPredicates(podChanged())).
 		Watches(&v1alpha1.Platform{}, handler.EnqueueRequestsFromMapFunc(r.everyMinistry), builder.WithPredicates(platformChanged())).
 		WatchesRawSource(source.Channel(r.touched, &handler.EnqueueRequestForObject{})).
-		WithOptions(controller.Options{
-			SkipNameValidation:      ptr.To(true), // several operators may run in one process, one after the other
-			MaxConcurrentReconciles: workers,
-			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, longestRetry),
-		})
+		WithOptions(requeue.Options(workers))
 	for _, kind := range []schema.GroupVersionKind{
 		corev1.SchemeGroupVersion.WithKind("Namespace"),
 		corev1.SchemeGroupVersion.WithKind("Service"),

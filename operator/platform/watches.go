@@ -2,7 +2,6 @@ package platform
 
 import (
 	"context"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -11,12 +10,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/util/workqueue"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -24,11 +20,10 @@ import (
 
 	"gouv.tg/messagerie/api/v1alpha1"
 	"gouv.tg/messagerie/operator/naming"
+	"gouv.tg/messagerie/operator/requeue"
 )
 
 const (
-	firstRetry    = 50 * time.Millisecond
-	longestRetry  = 5 * time.Second
 	controllerTag = "platform"
 )
 
@@ -41,10 +36,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&appsv1.StatefulSet{}, own).
 		Watches(&corev1.Pod{}, own).
 		Watches(&v1alpha1.Ministry{}, handler.EnqueueRequestsFromMapFunc(always), builder.WithPredicates(comesOrGoes())).
-		WithOptions(controller.Options{
-			SkipNameValidation: ptr.To(true), // several operators may run in one process, one after the other
-			RateLimiter:        workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, longestRetry),
-		})
+		WithOptions(requeue.Options(1))
 	for _, kind := range []schema.GroupVersionKind{
 		corev1.SchemeGroupVersion.WithKind("ConfigMap"),
 		corev1.SchemeGroupVersion.WithKind("Secret"),
