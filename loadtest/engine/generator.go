@@ -19,7 +19,8 @@ type Generator struct {
 	LagMax        float64 `json:"lagMax"`
 	CPUSeconds    float64 `json:"cpuSeconds"`
 	ResidentBytes int64   `json:"residentBytes"` // at most
-	// ResidentBytesPerHour is the slope of a straight line through the memory of every second after the warm-up.
+	// ResidentBytesPerHour is the slope of a straight line through the memory of every second in the latter half of the time measured:
+	// what is bounded fills before.
 	ResidentBytesPerHour float64 `json:"residentBytesPerHour"`
 	MaxInFlight          int64   `json:"maxInFlight"`
 	MaxSessions          int64   `json:"maxSessions"`
@@ -42,6 +43,8 @@ func judge(result *Result, s *scenario.Scenario) []string {
 
 // usage follows the resources of this process.
 type usage struct {
+	from, to time.Time // the trend's
+
 	cpu  time.Duration
 	done chan struct{}
 	over sync.Once
@@ -51,16 +54,16 @@ type usage struct {
 	trend    trend
 }
 
-// startUsage begins at once; the trend of memory begins after the warm-up.
-func startUsage(warm time.Time) *usage {
-	u := &usage{cpu: cpuTime(), done: make(chan struct{}), resident: residentBytes()}
+// startUsage begins at once; the trend of memory is that between two moments.
+func startUsage(from, to time.Time) *usage {
+	u := &usage{from: from, to: to, cpu: cpuTime(), done: make(chan struct{}), resident: residentBytes()}
 	go func() {
 		tick := time.NewTicker(time.Second)
 		defer tick.Stop()
 		for {
 			select {
 			case now := <-tick.C:
-				u.look(now.Sub(warm))
+				u.look(now)
 			case <-u.done:
 				return
 			}
@@ -69,13 +72,13 @@ func startUsage(warm time.Time) *usage {
 	return u
 }
 
-func (u *usage) look(since time.Duration) {
+func (u *usage) look(now time.Time) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	resident := residentBytes()
 	u.resident = max(u.resident, resident)
-	if since >= 0 {
-		u.trend.add(since.Hours(), float64(resident))
+	if now.After(u.from) && now.Before(u.to) {
+		u.trend.add(now.Sub(u.from).Hours(), float64(resident))
 	}
 }
 

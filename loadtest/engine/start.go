@@ -22,9 +22,9 @@ const (
 	pollers   = 4
 	connectAt = 64 // sessions being opened at once
 
-	// maxTracked is how many deliveries a worker remembers, those not yet seen before others: some 10 MiB. A second copy that
+	// maxTracked is how many deliveries a worker remembers, those not yet seen before others: some 4 MiB. A second copy that
 	// comes so many deliveries later is not noticed.
-	maxTracked = 16_384
+	maxTracked = 8192
 )
 
 // Start begins at the given time and returns when all is done. When ctx ends the run stops early; its result is still
@@ -52,7 +52,7 @@ func (r *Run) Start(ctx context.Context, at time.Time) (*Result, error) {
 	r.start, r.recorder, r.flight, r.desktops, r.phase = at, recorder, env.Flight, desktops, Waiting
 	r.mu.Unlock()
 
-	usage := startUsage(at.Add(s.WarmUp()))
+	usage := startUsage(at.Add((s.WarmUp() + s.Total()) / 2), at.Add(s.Total()))
 	defer usage.stop()
 	activities, err := r.drive(ctx, load, env, desktops, at)
 	var reasons []string

@@ -70,7 +70,7 @@ type Generator struct {
 	Reason        string  `json:"reason"` // why it is invalid; empty otherwise
 	CPUSeconds    float64 `json:"cpuSeconds"`
 	ResidentBytes int64   `json:"residentBytes"` // highest, summed over workers
-	// ResidentBytesPerHour is how fast memory grew after the warm-up: the slope of a straight line, summed over workers.
+	// ResidentBytesPerHour is how fast memory grew in the latter half of the time measured: the slope of a straight line, summed over workers.
 	ResidentBytesPerHour float64           `json:"residentBytesPerHour"`
 	MaxInFlight          int64             `json:"maxInFlight"` // operations in flight, at most, summed over workers
 	Workers              []Worker          `json:"workers"`

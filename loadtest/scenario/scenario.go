@@ -154,10 +154,13 @@ const (
 
 // Messages describes the mail that is sent.
 type Messages struct {
-	Sizes           Sizes   `json:"sizes,omitempty"`
-	MeanKilobytes   float64 `json:"meanKilobytes,omitempty"`
-	MaxKilobytes    float64 `json:"maxKilobytes,omitempty"`
-	Recipients      float64 `json:"recipients,omitempty"` // mean
+	Sizes         Sizes   `json:"sizes,omitempty"`
+	MeanKilobytes float64 `json:"meanKilobytes,omitempty"`
+	MaxKilobytes  float64 `json:"maxKilobytes,omitempty"`
+	Recipients    float64 `json:"recipients,omitempty"` // mean
+	// ColleagueShare is the part of the recipients who sit in one building: the sender's or, for mail from outside, any. The
+	// others may sit anywhere.
+	ColleagueShare  float64 `json:"colleagueShare,omitempty"`
 	ReplyShare      float64 `json:"replyShare,omitempty"`
 	AttachmentShare float64 `json:"attachmentShare,omitempty"`
 }

@@ -79,6 +79,7 @@ func (s *Scenario) Validate() error {
 	p.within("messages.meanKilobytes", s.Messages.MeanKilobytes, 1, 10_240)
 	p.within("messages.maxKilobytes", s.Messages.MaxKilobytes, s.Messages.MeanKilobytes, 51_200)
 	p.within("messages.recipients", s.Messages.Recipients, 1, 100)
+	p.within("messages.colleagueShare", s.Messages.ColleagueShare, 0, 1)
 	p.within("messages.replyShare", s.Messages.ReplyShare, 0, 1)
 	p.within("messages.attachmentShare", s.Messages.AttachmentShare, 0, 1)
 	p.within("network.sites", float64(s.Network.Sites), 0, 10_000)

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"slices"
@@ -22,7 +23,13 @@ type Population struct {
 	insecure bool            // a port without STARTTLS is used as it is
 	plain    map[string]bool // the protocols where that is so
 	members  []member
-	sites    map[int32]*wire.Dialer
+	sites    map[int32]*site
+}
+
+// site is a building: its uplink, and who sits there.
+type site struct {
+	dialer *wire.Dialer
+	users  []int
 }
 
 type member struct {
@@ -34,26 +41,29 @@ type member struct {
 // NewPopulation takes a worker's share of the users. config is for TLS; its server name is set for each endpoint. Where
 // it verifies nothing, a port that offers no STARTTLS is used without. transcripts keeps what was said on each connection.
 func NewPopulation(s *scenario.Scenario, accounts []scenario.Account, worker, workers int, config *tls.Config, transcripts bool) *Population {
-	p := &Population{scenario: s, insecure: config.InsecureSkipVerify, plain: map[string]bool{}, sites: map[int32]*wire.Dialer{}}
+	p := &Population{scenario: s, insecure: config.InsecureSkipVerify, plain: map[string]bool{}, sites: map[int32]*site{}}
 	sites := max(s.Network.Sites, 1)
 	for i := range s.Users {
 		// Users of one account sit at one site, hence at one worker.
 		account := &accounts[i%len(accounts)]
-		site := i % len(accounts) % sites
+		at := i % len(accounts) % sites
 		if account.Site > 0 {
-			site = (account.Site - 1) % sites
+			at = (account.Site - 1) % sites
 		}
-		share := site
+		share := at
 		if s.Network.Sites == 0 {
 			share = i % len(accounts)
 		}
 		if share%workers != worker {
 			continue
 		}
-		p.members = append(p.members, member{account, int32(i), int32(site)})
-		if p.sites[int32(site)] == nil {
-			p.sites[int32(site)] = p.dialer(site, config, transcripts)
+		building := p.sites[int32(at)]
+		if building == nil {
+			building = &site{dialer: p.dialer(at, config, transcripts)}
+			p.sites[int32(at)] = building
 		}
+		building.users = append(building.users, len(p.members))
+		p.members = append(p.members, member{account, int32(i), int32(at)})
 	}
 	return p
 }
@@ -95,7 +105,17 @@ func (p *Population) Len() int { return len(p.members) }
 // Address is a user's mail address.
 func (p *Population) Address(user int) string { return p.members[user].account.Address }
 
-func (p *Population) dialerOf(user int) *wire.Dialer { return p.sites[p.members[user].site] }
+func (p *Population) dialerOf(user int) *wire.Dialer { return p.siteOf(user).dialer }
+
+func (p *Population) siteOf(user int) *site { return p.sites[p.members[user].site] }
+
+// anyone draws one of all users, colleague one who sits in the same building as a user.
+func (p *Population) anyone(rng *rand.Rand) int { return rng.IntN(len(p.members)) }
+
+func (p *Population) colleague(rng *rand.Rand, user int) int {
+	users := p.siteOf(user).users
+	return users[rng.IntN(len(users))]
+}
 
 // endpoint chooses one of several equal endpoints, always the same for a user.
 func (p *Population) endpoint(user int, protocol string) (string, bool) {

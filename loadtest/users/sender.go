@@ -75,11 +75,7 @@ func (s *sender) Perform(ctx context.Context, user int, intended time.Time, rng 
 		s.send.Failed(intended, time.Now(), classify(err))
 		return
 	}
-	from := correspondent
-	if s.kind == senderSubmission {
-		from = s.env.Population.Address(user)
-	}
-	m := s.env.compose(rng, from)
+	m := s.compose(rng, user)
 	s.env.Content.Submitted(m, intended)
 	// A server may take some recipients now and want the others in a transaction of their own (RFC 5321, 4.5.3.1.10).
 	for to := m.To; ; {
@@ -218,14 +214,23 @@ func (s *sender) Close(ctx context.Context) {
 	clear(s.kept)
 }
 
-// compose writes a message to random agents of this worker.
-func (e *Environment) compose(rng *rand.Rand, from string) *content.Message {
+// compose writes a message to agents of this worker: from one of them, or from outside to somebody and, mostly, those around.
+func (s *sender) compose(rng *rand.Rand, user int) *content.Message {
+	p, from := s.env.Population, correspondent
+	if s.kind == senderSubmission {
+		from = p.Address(user)
+	} else {
+		user = p.anyone(rng)
+	}
 	var to []string
-	for range e.Content.Recipients(rng) {
-		address := e.Population.Address(rng.IntN(e.Population.Len()))
-		if !slices.Contains(to, address) {
+	for range s.env.Content.Recipients(rng) {
+		recipient := p.anyone(rng)
+		if rng.Float64() < s.env.Scenario.Messages.ColleagueShare {
+			recipient = p.colleague(rng, user)
+		}
+		if address := p.Address(recipient); !slices.Contains(to, address) {
 			to = append(to, address)
 		}
 	}
-	return e.Content.Compose(rng, from, to, time.Now())
+	return s.env.Content.Compose(rng, from, to, time.Now())
 }
