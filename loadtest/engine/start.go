@@ -11,6 +11,7 @@ import (
 	"gouv.tg/messagerie/loadtest/content"
 	"gouv.tg/messagerie/loadtest/record"
 	"gouv.tg/messagerie/loadtest/scenario"
+	"gouv.tg/messagerie/loadtest/schedule"
 	"gouv.tg/messagerie/loadtest/users"
 	"gouv.tg/messagerie/loadtest/wire"
 )
@@ -52,7 +53,7 @@ func (r *Run) Start(ctx context.Context, at time.Time) (*Result, error) {
 	r.start, r.recorder, r.flight, r.desktops, r.phase = at, recorder, env.Flight, desktops, Waiting
 	r.mu.Unlock()
 
-	usage := startUsage(at.Add((s.WarmUp() + s.Total()) / 2), at.Add(s.Total()))
+	usage := startUsage(at.Add((s.WarmUp()+s.Total())/2), at.Add(s.Total()))
 	defer usage.stop()
 	activities, err := r.drive(ctx, load, env, desktops, at)
 	var reasons []string
@@ -154,11 +155,12 @@ func (r *Run) phases(ctx context.Context, at time.Time) {
 	}
 }
 
-// connect opens the long sessions, evenly over the time for it, and no more at once than a login costs a server.
+// connect opens the long sessions, evenly over the time for it, and no more at once than a login costs a server. People come to work
+// in all buildings at once.
 func (r *Run) connect(ctx, load context.Context, desktops *users.Desktops, at time.Time) {
 	n := desktops.Len()
 	places := make(chan struct{}, connectAt)
-	for i := range n {
+	for i, user := range schedule.Stream(r.scenario.Seed, "sessions", r.in.Worker).Perm(n) {
 		intended := at.Add(r.scenario.Begin() * time.Duration(i) / time.Duration(n))
 		if !sleepUntil(ctx, intended) {
 			return
@@ -170,7 +172,7 @@ func (r *Run) connect(ctx, load context.Context, desktops *users.Desktops, at ti
 		}
 		go func() {
 			defer func() { <-places }()
-			desktops.Connect(load, i, intended)
+			desktops.Connect(load, user, intended)
 		}()
 	}
 }

@@ -82,10 +82,10 @@ func (o *Options) judge(ctx context.Context) (*report.Report, error) {
 		if err != nil {
 			return false, err
 		}
-		if r.Verdict == gate.Pass || last == nil {
+		if r.Verdict == gate.Pass || r.Verdict == gate.Content || last == nil {
 			last = r
 		}
-		if r.Verdict == gate.Invalid || r.Verdict == gate.Aborted {
+		if r.Verdict != gate.Pass && r.Verdict != gate.Fail {
 			return false, fmt.Errorf("at %.3g times the load the run is %s: %v", factor, r.Verdict, r.Reasons)
 		}
 		return r.Verdict == gate.Pass, nil
@@ -95,7 +95,7 @@ func (o *Options) judge(ctx context.Context) (*report.Report, error) {
 	}
 	last.Knee = &knee
 	if err != nil {
-		// What is reported is the last run that passed, but the search has not found what it was to find.
+		// What is reported is the last run that passed or damaged mail, but the search has not found what it was to find.
 		last.Verdict = gate.Decide(ctx.Err() != nil, last.Content.Errors, true, nil)
 		last.Reasons = append(last.Reasons, "the search ended early: "+err.Error())
 	}
