@@ -23,11 +23,23 @@ func (r *Run) Summary() Summary {
 	s.Samples = append(s.Samples, r.reports.samples...)
 	maps.Copy(s.Kinds, r.reports.kinds)
 	r.reports.mu.Unlock()
-	for _, n := range s.Kinds {
-		s.Errors += n
-	}
+	s.Errors = total(s.Kinds)
 	r.ledger.count(&s)
 	return s
+}
+
+// Errors is how many violations were found so far.
+func (r *Run) Errors() int64 {
+	r.reports.mu.Lock()
+	defer r.reports.mu.Unlock()
+	return total(r.reports.kinds)
+}
+
+func total(kinds map[string]int64) (sum int64) {
+	for _, n := range kinds {
+		sum += n
+	}
+	return sum
 }
 
 // MergeSummaries adds the summaries of several workers. Of each kind the first samples are kept, from each worker in turn.

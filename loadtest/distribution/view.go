@@ -25,6 +25,7 @@ func (c *Coordinator) view() View {
 		if p := m.state.Progress; p != nil {
 			v.Progress.Sessions += p.Sessions
 			v.Progress.InFlight += p.InFlight
+			v.Progress.ContentErrors += p.ContentErrors
 			if p.Elapsed >= v.Progress.Elapsed {
 				v.Progress.Phase, v.Progress.Elapsed, v.Progress.Total = p.Phase, p.Elapsed, p.Total
 			}

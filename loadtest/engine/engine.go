@@ -43,12 +43,14 @@ type Result struct {
 
 // Progress is how far a run is. Snapshot is nil when there is none, or it was not asked for.
 type Progress struct {
-	Phase    Phase            `json:"phase"`
-	Elapsed  float64          `json:"elapsed"` // seconds since the start
-	Total    float64          `json:"total"`   // seconds of load
-	Sessions int64            `json:"sessions"`
-	InFlight int64            `json:"inFlight"`
-	Snapshot *record.Snapshot `json:"snapshot,omitempty"`
+	Phase    Phase   `json:"phase"`
+	Elapsed  float64 `json:"elapsed"` // seconds since the start
+	Total    float64 `json:"total"`   // seconds of load
+	Sessions int64   `json:"sessions"`
+	InFlight int64   `json:"inFlight"`
+	// ContentErrors are those found so far.
+	ContentErrors int64            `json:"contentErrors,omitempty"`
+	Snapshot      *record.Snapshot `json:"snapshot,omitempty"`
 }
 
 // Phase of a run.
@@ -85,6 +87,7 @@ type Run struct {
 	recorder *record.Recorder
 	flight   *users.Flight
 	desktops *users.Desktops
+	content  *content.Run
 }
 
 // Prepare checks the input and connects to every target once. There is no load yet.
@@ -145,6 +148,7 @@ func (r *Run) Progress(snapshot bool) Progress {
 	}
 	p.InFlight = r.flight.Now()
 	p.Sessions = r.desktops.Open()
+	p.ContentErrors = r.content.Errors()
 	return p
 }
 

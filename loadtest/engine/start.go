@@ -50,7 +50,7 @@ func (r *Run) Start(ctx context.Context, at time.Time) (*Result, error) {
 	}
 	desktops := users.NewDesktops(env)
 	r.mu.Lock()
-	r.start, r.recorder, r.flight, r.desktops, r.phase = at, recorder, env.Flight, desktops, Waiting
+	r.start, r.recorder, r.flight, r.desktops, r.content, r.phase = at, recorder, env.Flight, desktops, env.Content, Waiting
 	r.mu.Unlock()
 
 	usage := startUsage(at.Add((s.WarmUp()+s.Total())/2), at.Add(s.Total()))

@@ -175,6 +175,6 @@ func (o *Options) progress(s *scenario.Scenario, v distribution.View) terminal.P
 	if p.Phase == "" {
 		p.Phase = string(v.Phase)
 	}
-	p.Gates = verdict.Evaluate(s, p.Snapshot, 0)
+	p.Gates = verdict.Evaluate(s, p.Snapshot, v.Progress.ContentErrors)
 	return p
 }
