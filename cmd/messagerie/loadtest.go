@@ -5,8 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
-	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -83,9 +84,13 @@ func (f *loadTestFlags) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return usageError{err}
 	}
+	if err := report.CheckDirectory(f.out); err != nil { // not after a day of measuring
+		return usagef("--out: %w", err)
+	}
+	defer outlive(cmd)()
 	o := &loadtest.Options{
 		Scenario: s, Insecure: f.insecure, Search: f.search, Out: f.out, Errors: cmd.ErrOrStderr(),
-		Command:       strings.Join(append([]string{"messagerie"}, os.Args[1:]...), " "),
+		Command:       "messagerie " + loadtest.ShellQuoted(os.Args[1:]),
 		WorkerCommand: func(socket string) []string { return []string{"loadtest", "worker", "--socket", socket} },
 		View:          newView(cmd.OutOrStdout()),
 	}
@@ -110,4 +115,15 @@ func (f *loadTestFlags) run(cmd *cobra.Command, args []string) error {
 		return fmt.Errorf("cannot write the report: %w", err)
 	}
 	return verdictError(r.Verdict)
+}
+
+// outlive has the report written though whoever reads what is said here is gone: the end of the pipe, the terminal.
+func outlive(cmd *cobra.Command) (stop func()) {
+	signal.Ignore(syscall.SIGPIPE)
+	if signal.Ignored(syscall.SIGHUP) { // nohup
+		return func() {}
+	}
+	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGHUP)
+	cmd.SetContext(ctx)
+	return stop
 }

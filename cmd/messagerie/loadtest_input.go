@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
-	"sigs.k8s.io/yaml"
 
 	"gouv.tg/messagerie/api/v1alpha1"
 	"gouv.tg/messagerie/cmd/messagerie/loadtest"
@@ -89,14 +88,10 @@ func (f *loadTestFlags) read(name string) (scenario.Scenario, error) {
 		return scenario.Scenario{}, fmt.Errorf("--file: found %q, which is neither a file that can be read nor a profile; accepted are a LoadTest object in a file, %s",
 			name, strings.Join(scenario.Profiles(), ", "))
 	}
-	object := &f.object
-	if err := yaml.UnmarshalStrict(text, object); err != nil {
+	if err := loadtest.Find(text, &f.object); err != nil {
 		return scenario.Scenario{}, fmt.Errorf("--file: %w", err)
 	}
-	if object.Kind != "LoadTest" {
-		return scenario.Scenario{}, fmt.Errorf("--file: kind: found %q; accepted is LoadTest", object.Kind)
-	}
-	return operator.Translate(object)
+	return operator.Translate(&f.object)
 }
 
 // target says what is tested and as whom: by flags, or as the data folder's installation tells.

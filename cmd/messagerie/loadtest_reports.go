@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -56,7 +58,10 @@ func newLoadTestMerge() *cobra.Command {
 				return usagef("--out: found nothing; accepted is a folder")
 			}
 			var parts []*report.Report
-			for _, dir := range dirs {
+			for i, dir := range dirs {
+				if slices.ContainsFunc(dirs[:i], func(other string) bool { return filepath.Clean(other) == filepath.Clean(dir) }) {
+					return usagef("arguments: found %q twice; accepted is each part once", dir)
+				}
 				r, err := report.Read(dir)
 				if err != nil {
 					return usageError{err}
@@ -85,7 +90,8 @@ func newLoadTestCompare() *cobra.Command {
 		Long: `Say whether B is worse than A, and how sure that is.
 
 A and B are folders of reports. Each quantile is compared as a ratio with its 95 % confidence interval. Exit code 0: B is
-not slower and has no more errors, as far as can be told; 99: it is, or has.`,
+not slower, has no more errors and does all that A does, as far as can be told; 99: it is, has, or does not; 96 to 98: one of the
+runs was aborted, saw wrong content or is invalid, and nothing follows.`,
 		Example: "  messagerie loadtest compare baseline loadtest-report",
 		Args:    exactArgs("A", "B"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -97,6 +103,10 @@ not slower and has no more errors, as far as can be told; 99: it is, or has.`,
 				}
 				if err != nil {
 					return usagef("%s: %w", dir, err)
+				}
+				if r.Verdict != gate.Pass && r.Verdict != gate.Fail {
+					fmt.Fprintf(cmd.ErrOrStderr(), "messagerie: %s: nothing follows from a run whose verdict is %s\n", dir, r.Verdict)
+					return verdictError(r.Verdict)
 				}
 				if sides[i] == nil {
 					return usagef("%s: found the report of a run that never began; accepted is one that measured something", dir)

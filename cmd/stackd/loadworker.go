@@ -17,7 +17,6 @@ import (
 
 const (
 	maxWorkerConfig = 64 << 10
-	maxAccountsFile = 128 << 20
 )
 
 // loadWorkerConfig is the file a load worker starts from.
@@ -93,7 +92,7 @@ func (e withAccounts) Prepare(ctx context.Context, in distribution.Input, log *s
 		return nil, fmt.Errorf("cannot read the accounts: %w", err)
 	}
 	defer f.Close()
-	if in.Accounts, err = scenario.ReadAccounts(io.LimitReader(f, maxAccountsFile)); err != nil {
+	if in.Accounts, err = scenario.ReadAccounts(f); err != nil {
 		return nil, err
 	}
 	return e.Engine.Prepare(ctx, in, log)

@@ -20,6 +20,8 @@ type BurnReport struct {
 	// is missed.
 	Rate    float64      `json:"rate"`
 	Windows []BurnWindow `json:"windows"`
+	// Reason says why nothing could be accounted; empty otherwise.
+	Reason string `json:"reason,omitempty"`
 	// Alert: an SRE on this objective would have been called.
 	Alert bool `json:"alert"`
 }

@@ -28,7 +28,7 @@ type Comparison struct {
 	// Verdict is slower if any operation is, else unknown if any is, else
 	// faster if any is, else same.
 	Verdict    Change                `json:"verdict"`
-	Regression bool                  `json:"regression"` // an operation is slower or fails more
+	Regression bool                  `json:"regression"` // an operation is slower, fails more or is gone
 	Operations []OperationComparison `json:"operations"` // by name
 }
 
@@ -43,6 +43,8 @@ type OperationComparison struct {
 	RateB     float64    `json:"rateB"`
 	Quantiles []Ratio    `json:"quantiles"`
 	Errors    Difference `json:"errors"`
+	// Gone: a did it, b never tried.
+	Gone bool `json:"gone,omitempty"`
 }
 
 // Ratio is b's quantile over a's.
@@ -101,7 +103,7 @@ func Compare(a, b *record.Snapshot, seed uint64) Comparison {
 	strict := 1 - (1-level)/float64(max(1, len(compared)*len(names)))
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		o := compareOperation(name, a, b, seed, strict)
-		c.Regression = c.Regression || o.Verdict == Slower || o.Errors.More
+		c.Regression = c.Regression || o.Verdict == Slower || o.Errors.More || o.Gone
 		c.Operations = append(c.Operations, o)
 	}
 	verdicts := make([]Change, len(c.Operations))
@@ -124,7 +126,11 @@ func overall(verdicts []Change) Change {
 func compareOperation(name string, a, b *record.Snapshot, seed uint64, strict float64) OperationComparison {
 	o := OperationComparison{Name: name, Verdict: Unknown, Quantiles: []Ratio{}}
 	x, y := a.Operations[name], b.Operations[name]
-	if x == nil || y == nil {
+	switch {
+	case x != nil && x.Count >= beyondQuantile && (y == nil || y.Count+y.Errors+y.Skipped == 0):
+		o.CountA, o.RateA, o.Gone, o.Reason = x.Count, perSecond(x.Count, a), true, "gone: the second run never tried it"
+		return o
+	case x == nil || y == nil:
 		o.Reason = "only one of the runs has it"
 		return o
 	}

@@ -30,6 +30,18 @@ type Knee struct {
 	Runs    []TrialRun `json:"runs"` // in order
 }
 
+// String says where the knee is, in a line.
+func (k Knee) String() string {
+	switch k.Bounded {
+	case Above:
+		return fmt.Sprintf("above %.3g times the load, the most that was tried, in %d runs", k.Highest, len(k.Runs))
+	case Below:
+		return fmt.Sprintf("below %.3g times the load, the least that was tried, in %d runs", k.High, len(k.Runs))
+	}
+	return fmt.Sprintf("%.3g times the load, 95 %% interval %.3g to %.3g; the highest of %d runs that passed was at %.3g",
+		k.Factor, k.Low, k.High, len(k.Runs), k.Highest)
+}
+
 // Bound says that the knee lies outside of the range searched.
 type Bound string
 

@@ -30,6 +30,9 @@ func WritePrometheus(w io.Writer, r *Report) error {
 	m.single("generator_cpu_seconds", "CPU time of the generator.", r.Generator.CPUSeconds)
 	m.single("generator_resident_bytes", "Highest resident memory of the generator.", float64(r.Generator.ResidentBytes))
 	m.single("content_errors", "Content violations found.", float64(r.Content.Errors))
+	if r.Knee != nil {
+		m.single("knee_factor", "Knee of a search: how many times the scenario's load.", r.Knee.Factor)
+	}
 	m.operations(r)
 	m.gates(r)
 	return m.w.Flush()

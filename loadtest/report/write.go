@@ -46,6 +46,18 @@ func Write(dir string, r *Report) error {
 	return errors.Join(failed...)
 }
 
+// CheckDirectory makes the directory and says whether files can be written there.
+func CheckDirectory(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("cannot make the directory of reports: %w", err)
+	}
+	f, err := os.CreateTemp(dir, ".report.*")
+	if err != nil {
+		return fmt.Errorf("cannot write into the directory of reports: %w", err)
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
 func writeFile(path string, r *Report, render func(io.Writer, *Report) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {

@@ -38,7 +38,7 @@ func ReadAccounts(r io.Reader) ([]Account, error) {
 	}
 	address, password, site := slices.Index(header, "address"), slices.Index(header, "password"), slices.Index(header, "site")
 	if address < 0 {
-		return nil, fmt.Errorf("accounts: found the columns %q; accepted are address and, at will, password and site", header)
+		return nil, fmt.Errorf("accounts: line 1: found %d columns, none of them named address; accepted are address and, at will, password and site", len(header))
 	}
 	var accounts []Account
 	seen := map[string]bool{}
@@ -67,7 +67,7 @@ func ReadAccounts(r io.Reader) ([]Account, error) {
 		seen[a.Address] = true
 		if site >= 0 && site < len(fields) && fields[site] != "" {
 			if a.Site, err = strconv.Atoi(fields[site]); err != nil || a.Site < 1 {
-				return nil, fmt.Errorf("accounts: line %d: site: found %q; accepted is a number from 1", line, fields[site])
+				return nil, fmt.Errorf("accounts: line %d: site: found no number; accepted is one from 1", line)
 			}
 		}
 		if accounts = append(accounts, a); len(accounts) > MaxAccounts {

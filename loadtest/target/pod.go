@@ -58,14 +58,11 @@ func (p *pod) take(l *timeline, n *names, r reading, begin time.Time) {
 		}
 	}
 	for i := range r.rates {
-		v, before := &r.rates[i], p.last.rates[i]
-		if first || math.IsNaN(*v) || math.IsNaN(before) {
+		v, before := r.rates[i], p.last.rates[i]
+		if first || math.IsNaN(v) || math.IsNaN(before) {
 			continue
 		}
-		if r.summed {
-			*v = max(*v, before)
-		}
-		p.grow(l, i, p.last.at, r.at, increase(before, *v))
+		p.grow(l, i, p.last.at, r.at, increase(before, v))
 	}
 	for i, v := range r.gauges {
 		if !math.IsNaN(v) {

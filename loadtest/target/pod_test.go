@@ -93,22 +93,6 @@ func TestRestartWithoutAStartTime(t *testing.T) {
 	}
 }
 
-// TestSumsOverProcessesDoNotRestart: a child that ends between two looks takes its share with it.
-func TestSumsOverProcessesDoNotRestart(t *testing.T) {
-	l, n := timeline{begin: testBegin, width: time.Second}, names{index: map[string]int{}}
-	p := &pod{}
-	for i, v := range []float64{100, 101, 99, 102} {
-		now := testBegin.Add(time.Duration(i) * time.Second)
-		r := newReading(now)
-		r.started, r.summed, r.rates[cpu] = 1, true, v
-		l.reach(now)
-		p.take(&l, &n, r, testBegin)
-	}
-	if got := fmt.Sprint(p.amount[cpu]); p.restarts != 0 || got != "[1 0 1 0]" && got != "[1 0 1]" {
-		t.Errorf("%d restarts, cpu %v", p.restarts, got)
-	}
-}
-
 func TestCountersAreBounded(t *testing.T) {
 	l, n := timeline{begin: testBegin, width: time.Second}, names{index: map[string]int{}}
 	p, f := &pod{}, &fakeProcess{counted: map[string]float64{}}

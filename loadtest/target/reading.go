@@ -12,8 +12,7 @@ type reading struct {
 	rates    [rates]float64
 	gauges   [gauges]float64
 	counters []counted
-	bad      int  // lines that could not be understood
-	summed   bool // over processes, one of which may end: a sum that falls is no restart
+	bad      int // lines that could not be understood
 }
 
 type counted struct {

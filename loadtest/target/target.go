@@ -1,13 +1,10 @@
 // Package target watches the side of a load test that is being tested: the resources and counters of every Pod, sampled
-// during the run, in the time of the run.
-//
-// Pods tell them as Prometheus text at /metrics; a process without is read from /proc.
+// during the run, in the time of the run. Pods tell them as Prometheus text at /metrics.
 package target
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -16,8 +13,7 @@ import (
 // Pod is one process of the target.
 type Pod struct {
 	Name    string // unique in the target, such as "namespace/name"
-	Address string // host:port that serves /metrics over HTTP; empty: none
-	PID     int    // of the process and its children, on this machine; 0: unknown. Read when there is no Address
+	Address string // host:port that serves /metrics over HTTP
 }
 
 // Options say what to sample.
@@ -47,7 +43,6 @@ type Sampler struct {
 	log      *slog.Logger
 	begin    time.Time
 	scraper  *scraper
-	machine  machine
 	ready    chan struct{}
 	stopping chan struct{}
 	stop     sync.Once
@@ -70,7 +65,7 @@ func Start(ctx context.Context, o Options) *Sampler {
 		o.Interval = defaultInterval
 	}
 	s := &Sampler{
-		options: o, log: o.Log, begin: time.Now(), scraper: newScraper(), machine: machine{root: "/proc"},
+		options: o, log: o.Log, begin: time.Now(), scraper: newScraper(),
 		ready: make(chan struct{}), stopping: make(chan struct{}), done: make(chan struct{}),
 		names: names{index: map[string]int{}}, pods: map[string]*pod{},
 	}
@@ -174,14 +169,13 @@ func (s *Sampler) sweep(ctx context.Context) {
 		err error
 	}
 	results := make([]result, len(list))
-	look := sync.OnceValues(s.machine.look)
 	var wg sync.WaitGroup
 	places := make(chan struct{}, atOnce)
 	for i, p := range list {
 		places <- struct{}{} // frees within the timeout
 		wg.Go(func() {
 			defer func() { <-places }()
-			results[i].reading, results[i].err = s.read(ctx, p, look)
+			results[i].reading, results[i].err = s.scraper.read(ctx, p.Address)
 		})
 	}
 	wg.Wait()
@@ -207,20 +201,6 @@ func (s *Sampler) sweep(ctx context.Context) {
 		}
 		known.take(&s.timeline, &s.names, r.reading, s.begin)
 	}
-}
-
-func (s *Sampler) read(ctx context.Context, p Pod, look func() (*processes, error)) (reading, error) {
-	switch {
-	case p.Address != "":
-		return s.scraper.read(ctx, p.Address)
-	case p.PID > 0:
-		processes, err := look()
-		if err != nil {
-			return reading{}, fmt.Errorf("cannot read processes: %w", err)
-		}
-		return processes.read(time.Now(), p.PID)
-	}
-	return reading{}, errors.New("cannot read: it has neither an address nor a process")
 }
 
 // known is the Pod of that name; nil when there are too many.

@@ -215,7 +215,7 @@ func TestPodsComeAndGo(t *testing.T) {
 		case 1:
 			return []Pod{old.pod("old")}, nil
 		default: // at the end
-			return []Pod{young.pod("young"), {Name: "neither"}}, nil
+			return []Pod{young.pod("young"), {Name: "nowhere"}}, nil
 		}
 	}})
 	<-s.Ready()
@@ -225,7 +225,7 @@ func TestPodsComeAndGo(t *testing.T) {
 	if got := r.Counters[`messagerie_cell_imap_commands_total{command="FETCH",result="ok"}`]; got != (Counter{10, 18, 8}) {
 		t.Errorf("%+v", got)
 	}
-	if len(r.Pods) != 3 || len(r.Missing) != 1 || !strings.Contains(r.Missing[0], "neither an address nor a process") {
+	if len(r.Pods) != 3 || len(r.Missing) != 1 || !strings.Contains(r.Missing[0], "nowhere: 1 of 1 samples failed") {
 		t.Errorf("%d Pods, missing %q", len(r.Pods), r.Missing)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"gouv.tg/messagerie/loadtest/content"
@@ -13,7 +14,7 @@ import (
 )
 
 // Merge makes one report of the reports of a test's parts. Histograms are added bucket by bucket, and the gates of all
-// parts are judged anew on the whole: a part that passed alone proves nothing.
+// parts are judged anew on the whole: a part that passed alone proves nothing. What was seen of the target stays with the parts.
 func Merge(parts ...*report.Report) (*report.Report, error) {
 	if len(parts) == 0 {
 		return nil, errors.New("reports: found none; accepted is at least one")
@@ -26,6 +27,7 @@ func Merge(parts ...*report.Report) (*report.Report, error) {
 	var snapshots []*record.Snapshot
 	var contents []content.Summary
 	aborted, judged := false, map[string]bool{}
+	var objectives []string
 	var gates []gate.Gate
 	for i, part := range parts {
 		aborted = aborted || part.Verdict == gate.Aborted
@@ -42,6 +44,11 @@ func Merge(parts ...*report.Report) (*report.Report, error) {
 			if !judged[outcome.Expr] {
 				judged[outcome.Expr] = true
 				gates = append(gates, g)
+			}
+		}
+		for _, b := range part.Burn {
+			if !slices.Contains(objectives, b.Objective) {
+				objectives = append(objectives, b.Objective)
 			}
 		}
 		s, err := part.Snapshot()
@@ -61,7 +68,7 @@ func Merge(parts ...*report.Report) (*report.Report, error) {
 		if err != nil {
 			return nil, err
 		}
-		in.Snapshot = merged
+		in.Snapshot, in.Burn = merged, burns(objectives, merged)
 		values := gate.Of(merged, in.Content.Errors)
 		for _, g := range gates {
 			in.Gates = append(in.Gates, g.Evaluate(values))

@@ -65,6 +65,12 @@ func Evaluate(s *scenario.Scenario, snapshot *record.Snapshot, contentErrors int
 // Reach makes the report of a run. t is what was seen of the target meanwhile; its counters are compared with the
 // generator's here.
 func Reach(s *scenario.Scenario, o *distribution.Outcome, t target.Report, e report.Environment) *report.Report {
+	if err := Check(s); err != nil { // what cannot be judged has not passed
+		o.Reasons = append(o.Reasons, err.Error())
+	}
+	if o.Snapshot == nil && !o.Aborted && o.Valid() {
+		o.Reasons = append(o.Reasons, "nothing was measured")
+	}
 	outcomes := Evaluate(s, o.Snapshot, o.Content.Errors)
 	verdict := gate.Decide(o.Aborted, o.Content.Errors, !o.Valid(), outcomes)
 	if o.Snapshot != nil {
@@ -73,7 +79,7 @@ func Reach(s *scenario.Scenario, o *distribution.Outcome, t target.Report, e rep
 	in := report.Input{
 		Name: s.Name, Verdict: verdict, Reasons: o.Reasons, StartedAt: o.Start, Snapshot: o.Snapshot, Gates: outcomes,
 		Content: o.Content, Generator: generator(o), Target: t, Users: s.Users, Seed: s.Seed, Environment: e,
-		Interactive: law(s, o), Burn: burns(s, o.Snapshot),
+		Interactive: law(s, o), Burn: burns(s.Objectives, o.Snapshot),
 	}
 	if in.StartedAt.IsZero() {
 		in.StartedAt = time.Now()
@@ -133,16 +139,22 @@ func generator(o *distribution.Outcome) report.Generator {
 	return g
 }
 
-func burns(s *scenario.Scenario, snapshot *record.Snapshot) []gate.BurnReport {
-	all, err := objectives(s)
-	if err != nil || snapshot == nil {
+// burns accounts objectives. Of one that cannot be accounted the report says why.
+func burns(texts []string, snapshot *record.Snapshot) []gate.BurnReport {
+	if snapshot == nil {
 		return nil
 	}
 	var reports []gate.BurnReport
-	for _, o := range all {
-		if b, err := gate.Burn(o, snapshot); err == nil {
-			reports = append(reports, b)
+	for _, text := range texts {
+		b := gate.BurnReport{}
+		o, err := gate.ParseObjective(text)
+		if err == nil {
+			b, err = gate.Burn(o, snapshot)
 		}
+		if err != nil {
+			b = gate.BurnReport{Objective: text, Reason: err.Error(), Windows: []gate.BurnWindow{}}
+		}
+		reports = append(reports, b)
 	}
 	return reports
 }

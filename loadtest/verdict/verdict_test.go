@@ -162,3 +162,25 @@ func TestCheck(t *testing.T) {
 		}
 	}
 }
+
+// What cannot be judged has not passed, and an objective that nothing happened for is shown.
+func TestNothingIsGreenByDefault(t *testing.T) {
+	for name, r := range map[string]*report.Report{
+		"a gate that cannot be parsed": Reach(scene("smtp.mx.p99 < 100ms", "smtp.mx.p98765x < 1s"), outcome(t, 1, 100, false), target.Report{}, report.Environment{}),
+		"nobody worked":                Reach(scene(), &distribution.Outcome{}, target.Report{}, report.Environment{}),
+	} {
+		if r.Verdict != gate.Invalid || r.Generator.Valid || len(r.Reasons) == 0 {
+			t.Errorf("%s: %s, %q", name, r.Verdict, r.Reasons)
+		}
+	}
+	s := scene()
+	s.Objectives = []string{"imap.fetch within 1s for 99%", "smtp.mx within 1s for 99%"}
+	r := Reach(s, outcome(t, 1, 100, false), target.Report{}, report.Environment{})
+	if len(r.Burn) != 2 || r.Burn[0].Reason == "" || r.Burn[1].Reason != "" || r.Burn[1].Good != 100 {
+		t.Errorf("%+v", r.Burn)
+	}
+	merged, err := Merge(r, r)
+	if err != nil || len(merged.Burn) != 2 || merged.Burn[1].Good != 200 {
+		t.Errorf("%+v, %v", merged.Burn, err)
+	}
+}

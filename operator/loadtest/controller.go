@@ -2,6 +2,7 @@
 package loadtest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -127,6 +128,7 @@ func (r *Reconciler) plan(ctx context.Context, s *scope) (bool, error) {
 	}
 	s.scenario, err = Translate(s.test)
 	if s.started() { // what was found good once is carried through; the workers judge the rest
+		s.scenario.Workers = cmp.Or(s.scenario.Workers, int(s.test.Status.Workers.Total))
 		if s.test.Spec.Target == nil && s.platform != nil {
 			s.scenario.Targets = PlatformTargets(s.platform)
 		}

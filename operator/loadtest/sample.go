@@ -22,7 +22,8 @@ const firstLook = 10 * time.Second
 func (r *Reconciler) sample(ctx context.Context, s *scope, run *running) {
 	if s.test.Spec.Target == nil {
 		run.sampling = time.Now()
-		run.sampler = target.Start(ctx, target.Options{Pods: r.targetPods, Start: run.sampling, Log: r.Log})
+		pods := func(ctx context.Context) ([]target.Pod, error) { return TargetPods(ctx, r.Client) }
+		run.sampler = target.Start(ctx, target.Options{Pods: pods, Start: run.sampling, Log: r.Log})
 	}
 }
 
@@ -57,12 +58,12 @@ func (run *running) seen(start time.Time) target.Report {
 	return seen
 }
 
-// targetPods are the cells and gateways that run.
-func (r *Reconciler) targetPods(ctx context.Context) ([]target.Pod, error) {
+// TargetPods are the gateways and cells that run.
+func TargetPods(ctx context.Context, c client.Reader) ([]target.Pod, error) {
 	var out []target.Pod
 	for _, component := range []string{naming.Gateway, naming.Cell} {
 		var list corev1.PodList
-		if err := r.Client.List(ctx, &list, client.MatchingLabels{naming.LabelName: component, naming.LabelPartOf: naming.PartOf}); err != nil {
+		if err := c.List(ctx, &list, client.MatchingLabels{naming.LabelName: component, naming.LabelPartOf: naming.PartOf}); err != nil {
 			return nil, fmt.Errorf("cannot list Pods: %w", err)
 		}
 		for i := range list.Items {

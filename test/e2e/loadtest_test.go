@@ -169,6 +169,7 @@ func TestVerdicts(t *testing.T) {
 		"starved":             {against(nullserver.Options{}, noSmoke...), starve, 98, "invalid", "generator lag"},
 		"wrong content":       {against(nullserver.Options{Faults: nullserver.Faults{ByteFlipped: 3}}, noSmoke...), nil, 97, "content", ""},
 		"interrupted":         {against(nullserver.Options{}, "--duration", "60s"), interrupt, 96, "aborted", ""},
+		"line lost":           {against(nullserver.Options{}, "--duration", "60s"), hangUp, 96, "aborted", ""},
 		"several workers":     {against(nullserver.Options{}, append(noSmoke, "--workers", "2")...), nil, 0, "pass", ""},
 		"starved, and failed": {against(nullserver.Options{}, "--gate", "imap.fetch.p50 < 1us"), starve, 98, "invalid", "generator lag"},
 	} {
@@ -261,6 +262,33 @@ func starve(p *os.Process) {
 
 func interrupt(p *os.Process) {
 	time.AfterFunc(8*time.Second, func() { _ = p.Signal(os.Interrupt) })
+}
+
+// hangUp is the end of the terminal that the test was started from.
+func hangUp(p *os.Process) {
+	time.AfterFunc(8*time.Second, func() { _ = p.Signal(syscall.SIGHUP) })
+}
+
+// TestNobodyReads has whoever read the output leave at once.
+func TestNobodyReads(t *testing.T) {
+	binary, err := harness.Binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	defer w.Close()
+	out := filepath.Join(t.TempDir(), "report")
+	args := append([]string{"loadtest", "run", "--out", out}, nullTarget(t, nullserver.Options{}, agents(t))...)
+	cmd := exec.CommandContext(harness.Context(t, patience), binary, append(args, "--gate", "imap.fetch.p50 < 1us")...)
+	cmd.Stdout, cmd.Stderr = w, w
+	_ = cmd.Run()
+	if code := cmd.ProcessState.ExitCode(); code != 98 && code != 99 || checkReport(t, out).Verdict == "pass" {
+		t.Errorf("exit code %d", code)
+	}
 }
 
 // TestLoadTestObject has the operator run two tests in Pods, at the same time as far as the objects go: the second waits

@@ -96,8 +96,10 @@ func (o *Options) judge(ctx context.Context) (*report.Report, error) {
 	last.Knee = &knee
 	if err != nil {
 		// What is reported is the last run that passed or damaged mail, but the search has not found what it was to find.
+		reason := "the search ended early: " + err.Error()
 		last.Verdict = gate.Decide(ctx.Err() != nil, last.Content.Errors, true, nil)
-		last.Reasons = append(last.Reasons, "the search ended early: "+err.Error())
+		last.Generator.Valid, last.Generator.Reason = false, reason
+		last.Reasons = append(last.Reasons, reason)
 	}
 	return last, nil
 }

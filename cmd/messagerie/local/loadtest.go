@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"strings"
 
@@ -17,11 +16,8 @@ import (
 	"gouv.tg/messagerie/api/v1alpha1"
 	"gouv.tg/messagerie/loadtest/scenario"
 	"gouv.tg/messagerie/loadtest/target"
-	"gouv.tg/messagerie/operator/naming"
+	"gouv.tg/messagerie/operator/loadtest"
 )
-
-// metricsPort is where every Pod of the system tells its figures.
-const metricsPort = "7002"
 
 // Target is an installation as a load test sees it.
 type Target struct {
@@ -85,20 +81,5 @@ func (t *Target) Accounts(ctx context.Context, namespace string, from v1alpha1.S
 
 // Pods are the processes that do the work: gateways and cells.
 func (t *Target) Pods(ctx context.Context) ([]target.Pod, error) {
-	var pods corev1.PodList
-	if err := t.client.List(ctx, &pods, client.MatchingLabels{naming.LabelPartOf: naming.PartOf}); err != nil {
-		return nil, fmt.Errorf("cannot list Pods: %w", err)
-	}
-	var found []target.Pod
-	for _, p := range pods.Items {
-		if p.Status.PodIP == "" || p.Status.Phase != corev1.PodRunning {
-			continue
-		}
-		name := p.Name
-		if ministry := p.Labels[naming.LabelMinistry]; ministry != "" {
-			name = ministry + "/" + name
-		}
-		found = append(found, target.Pod{Name: name, Address: net.JoinHostPort(p.Status.PodIP, metricsPort)})
-	}
-	return found, nil
+	return loadtest.TargetPods(ctx, t.client)
 }

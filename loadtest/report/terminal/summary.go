@@ -131,6 +131,9 @@ func (s style) notes(r *report.Report) []note {
 		notes = append(notes, note{"users", fmt.Sprintf("N/(Z+R) allows %s, measured %s (%s): think time is not capacity",
 			format.Rate(law.Bound), format.Rate(law.Measured), format.Percent(law.Share)), ""})
 	}
+	if r.Knee != nil {
+		notes = append(notes, note{"knee", r.Knee.String(), bold})
+	}
 	return notes
 }
 

@@ -49,7 +49,7 @@ func (v *View) Update(p Progress) {
 	defer v.mu.Unlock()
 	width := v.width()
 	if width <= 0 {
-		if p.Phase != v.phase || p.Elapsed-v.logged >= logEvery {
+		if p.Phase != v.phase || p.Elapsed < v.logged || p.Elapsed-v.logged >= logEvery {
 			v.phase, v.logged = p.Phase, p.Elapsed
 			fmt.Fprintln(v.w, logLine(p))
 		}
