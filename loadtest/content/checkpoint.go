@@ -3,8 +3,7 @@ package content
 import "fmt"
 
 // Checkpoint compares what two sessions of one mailbox were told: UIDs, flags and modseqs must agree. Both have sent NOOP and then
-// fetched the flags of all messages; in between no flag was changed and nothing expunged, of which one can be sure if another NOOP of
-// the first leaves its Version as it was. New mail may have come for one of them only.
+// fetched the flags of all messages; in between no flag was changed and nothing expunged. New mail may have come for one of them only.
 func (r *Run) Checkpoint(a, b *Mirror) {
 	if a.box != b.box {
 		return

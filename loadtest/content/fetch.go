@@ -19,7 +19,6 @@ func (m *Mirror) Fetch(f *imap.Message) {
 	if !m.alive() {
 		return
 	}
-	m.version++
 	if f.Seq == 0 || f.Seq > m.exists {
 		m.report(Exists, f.UID, fmt.Sprintf("FETCH of message %d; there are %d", f.Seq, m.exists))
 		return

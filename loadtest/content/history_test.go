@@ -122,11 +122,8 @@ func (h *history) act(c *session) {
 }
 
 func (h *history) command(c *session) {
-	uids, removable := c.mirror.UIDs(), true
-	if h.server.fault != "" {
-		// What is deleted unseen excuses a lost message, and after a fault, deletions make it many.
-		removable = h.server.broken == 0 && len(uids) > 0 && h.seen[uids[0]]
-	}
+	uids := c.mirror.UIDs()
+	removable := len(uids) > 0 && h.seen[uids[0]] && (h.server.fault == "" || h.server.broken == 0) // after a fault, deletions make it many
 	switch choice := h.rng.IntN(10); {
 	case choice < 2:
 		c.fetch("FLAGS", nil)

@@ -54,14 +54,7 @@ type account struct {
 	name       string
 	deliveries map[uint64]*delivery // by message number
 	places     map[place]*delivery
-	// removed are the places of messages that this run deleted before it had seen what they were; excused is how many of these were
-	// forgotten. So many deliveries may be missing.
-	removed map[place]bool
-	excused int
 }
-
-// maxRemoved bounds account.removed.
-const maxRemoved = 256
 
 // ledger says of each delivery where it stands.
 type ledger struct {
@@ -141,6 +134,22 @@ func (r *Run) Unknown(m *Message, to string) {
 	if d := r.ledger.find(to, m.number); d != nil {
 		r.ledger.become(d, d.state|unknown)
 	}
+}
+
+// Waiting lists the accounts for which something was acknowledged that was neither seen nor judged yet.
+func (r *Run) Waiting() map[string]bool {
+	r.ledger.mu.Lock()
+	defer r.ledger.mu.Unlock()
+	waiting := map[string]bool{}
+	for name, a := range r.ledger.accounts {
+		for _, d := range a.deliveries {
+			if d.state.waiting() && d.state&lost == 0 {
+				waiting[name] = true
+				break
+			}
+		}
+	}
+	return waiting
 }
 
 // Outstanding lists the tokens that were acknowledged for an account and not seen yet, in the order they were made.

@@ -112,6 +112,7 @@ func TestLedger(t *testing.T) {
 		}, nil},
 		{"deleted, then seen by a session that was slower", func(d desk) {
 			m := d.sent(alpha)
+			d.Seen(alpha, "INBOX", 7, 1, m.Token, later)
 			d.Deleted(alpha, "INBOX", 1)
 			d.Seen(alpha, "INBOX", 7, 1, m.Token, later)
 			d.Settle(alpha, nil, later, nil)
@@ -122,8 +123,9 @@ func TestLedger(t *testing.T) {
 			d.Deleted(alpha, "INBOX", 2)
 			d.Settle(alpha, nil, later, nil)
 		}, map[string]int64{Lost: 1}},
-		{"one deleted unseen, two missing", func(d desk) {
-			d.sent(alpha)
+		{"a forgotten one deleted, another missing", func(d desk) {
+			d.options.MaxTracked = 1
+			d.Seen(alpha, "INBOX", 7, 1, d.sent(alpha).Token, later)
 			d.sent(alpha)
 			d.Deleted(alpha, "INBOX", 1)
 			d.Settle(alpha, nil, later, nil)

@@ -105,14 +105,10 @@ func (b *mailbox) message(uid uint32) *message {
 
 // delete notes that this run is about to remove a message.
 func (b *mailbox) delete(uid uint32) {
-	known := b.message(uid)
-	if known != nil {
+	if known := b.message(uid); known != nil {
 		known.ending = true
 	}
-	// Somebody else's message excuses nothing.
-	if known == nil || known.token == 0 || known.ours {
-		b.run.ledger.deleted(b.account, b.place(uid))
-	}
+	b.run.ledger.deleted(b.account, b.place(uid))
 }
 
 func (b *mailbox) count(n int) {

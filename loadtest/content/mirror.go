@@ -28,7 +28,6 @@ type Mirror struct {
 
 	known   []entry // by sequence number, and by UID
 	windows []*window
-	version uint64
 }
 
 // least is what was known in a mailbox at some moment before a SELECT was sent: what it shows cannot be older.
@@ -89,7 +88,6 @@ func (m *Mirror) Selected(s imap.Selected) {
 	m.arrivals, m.floor = s.Exists+1, s.UIDNext
 	m.known, m.windows = nil, nil
 	m.selected = true
-	m.version++
 }
 
 // Exists takes the number of messages (RFC 9051, 7.4.1): it falls by EXPUNGE and VANISHED only.
@@ -99,7 +97,6 @@ func (m *Mirror) Exists(n uint32) {
 	if !m.alive() || n == m.exists {
 		return
 	}
-	m.version++
 	if n < m.exists {
 		m.report(Exists, 0, fmt.Sprintf("EXISTS fell from %d to %d without EXPUNGE", m.exists, n))
 		m.lose(n)
@@ -119,7 +116,6 @@ func (m *Mirror) Expunge(seq uint32) {
 	if !m.alive() {
 		return
 	}
-	m.version++
 	if seq == 0 || seq > m.exists {
 		m.report(Exists, 0, fmt.Sprintf("EXPUNGE of message %d; there are %d", seq, m.exists))
 		return
@@ -150,7 +146,6 @@ func (m *Mirror) Vanished(uids []imap.UIDRange, earlier bool) {
 	if !m.alive() {
 		return
 	}
-	m.version++
 	for _, r := range uids {
 		i, _ := m.searchUID(r.First)
 		last, found := m.searchUID(r.Last)
@@ -195,29 +190,4 @@ func (m *Mirror) UID(seq uint32) (uint32, bool) {
 		return m.known[i].uid, true
 	}
 	return 0, false
-}
-
-// Len is the number of messages in the mailbox as this session was told.
-func (m *Mirror) Len() int {
-	m.box.mu.Lock()
-	defer m.box.mu.Unlock()
-	return int(m.exists)
-}
-
-// UIDs lists the known UIDs, ascending.
-func (m *Mirror) UIDs() []uint32 {
-	m.box.mu.Lock()
-	defer m.box.mu.Unlock()
-	uids := make([]uint32, len(m.known))
-	for i, e := range m.known {
-		uids[i] = e.uid
-	}
-	return uids
-}
-
-// Version counts what the session was told: if a command leaves it as it was, there was no news.
-func (m *Mirror) Version() uint64 {
-	m.box.mu.Lock()
-	defer m.box.mu.Unlock()
-	return m.version
 }

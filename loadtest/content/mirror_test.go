@@ -343,15 +343,11 @@ func TestMirror(t *testing.T) {
 
 func TestMirrorShowsWhatItWasTold(t *testing.T) {
 	e := newEye()
-	version := e.Version()
 	e.Exists(3)
-	if e.Version() != version {
-		t.Error("no news is counted as news")
-	}
 	e.Expunge(1)
 	e.Exists(3)
 	e.flags(3, 8, 11)
-	if uid, ok := e.UID(3); !ok || uid != 8 || e.Len() != 3 || !slices.Equal(e.UIDs(), []uint32{2, 3, 8}) || e.Version() == version {
+	if uid, ok := e.UID(3); !ok || uid != 8 || e.Len() != 3 || !slices.Equal(e.UIDs(), []uint32{2, 3, 8}) {
 		t.Errorf("%d %v; %d messages, %v", uid, ok, e.Len(), e.UIDs())
 	}
 	if _, ok := e.UID(4); ok {

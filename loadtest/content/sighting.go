@@ -7,6 +7,12 @@ import (
 	"time"
 )
 
+// Own says whether a token is of a message that this run made on this worker.
+func (r *Run) Own(token string) bool {
+	id, err := parseToken(token)
+	return err == nil && r.own(&id)
+}
+
 // Present is a message found in a mailbox at the end.
 type Present struct {
 	Mailbox          string
@@ -63,15 +69,11 @@ func (l *ledger) put(d *delivery, here place) {
 		}
 		d.at, a.places[here] = here, d
 	}
-	if a.removed[here] {
-		delete(a.removed, here)
-		s |= deleted
-	}
 	l.become(d, s)
 }
 
-// Deleted says that this run is about to remove a message, or to move it away: it need not be there any more. Call it before the
-// command is sent. A message deleted before it was Seen excuses any one delivery to the account.
+// Deleted says that this run is about to remove a message that it has Seen, or to move it away: it need not be there any more. Call it
+// before the command is sent.
 func (r *Run) Deleted(account, mailbox string, uid uint32) {
 	box := r.mailbox(account, mailbox, r.Tracked(account))
 	box.mu.Lock()
@@ -88,15 +90,6 @@ func (l *ledger) deleted(account string, here place) {
 	}
 	if d := a.places[here]; d != nil {
 		d.state |= deleted
-		return
-	}
-	if a.removed == nil {
-		a.removed = map[place]bool{}
-	}
-	if len(a.removed) < maxRemoved || a.removed[here] {
-		a.removed[here] = true
-	} else {
-		a.excused++
 	}
 }
 
@@ -119,7 +112,7 @@ func (r *Run) Settle(account string, present []Present, at time.Time, transcript
 		}
 	}
 	slices.SortFunc(missing, byNumber)
-	for _, d := range missing[min(len(missing), len(a.removed)+a.excused):] {
+	for _, d := range missing {
 		d.state |= lost
 		r.reports.add(Violation{Kind: Lost, Account: a.name, Mailbox: d.at.mailbox, UID: d.at.uid, At: at, Detail: d.missing()}, kept)
 	}

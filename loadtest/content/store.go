@@ -56,19 +56,6 @@ func (m *Mirror) untold(uids []uint32) {
 	}
 }
 
-// Stored is Storing and done(true) at once, for a STORE that has just succeeded while no other session stored.
-func (m *Mirror) Stored(uid uint32, flags []string, added bool) {
-	m.Storing([]uint32{uid}, flags, added)(true)
-}
-
-// Deleted says that this run is about to remove messages from this mailbox, or to move them away: call it before EXPUNGE, UID EXPUNGE
-// or MOVE is sent. A message that is there no more without this is lost.
-func (m *Mirror) Deleted(uids ...uint32) {
-	m.box.mu.Lock()
-	defer m.box.mu.Unlock()
-	m.delete(uids)
-}
-
 func (m *Mirror) delete(uids []uint32) {
 	for _, uid := range uids {
 		m.box.delete(uid)

@@ -3,13 +3,16 @@ package engine
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
 
 	"gouv.tg/messagerie/loadtest/record"
 	"gouv.tg/messagerie/loadtest/scenario"
+	"gouv.tg/messagerie/loadtest/users"
 )
 
 // Generator is what the load cost to make, and whether it was made in time. Times in seconds.
@@ -37,6 +40,11 @@ func judge(result *Result, s *scenario.Scenario) []string {
 	}
 	if result.Snapshot.Total().Count == 0 && !result.Aborted {
 		reasons = append(reasons, "operations: found none that succeeded after the warm-up; accepted is at least one")
+	}
+	for _, name := range slices.Sorted(maps.Keys(result.Snapshot.Operations)) {
+		if n := result.Snapshot.Operations[name].Classes[users.Exhausted]; n > 0 {
+			reasons = append(reasons, fmt.Sprintf("%s: %s: found %d times; accepted is never", name, users.Exhausted, n))
+		}
 	}
 	return reasons
 }

@@ -123,7 +123,8 @@ func (r *Run) drive(ctx, load context.Context, env *users.Environment, desktops 
 		a := users.New(env, t, desktops)
 		activities = append(activities, a)
 		if a.Users() == 0 {
-			continue
+			cancel()
+			return activities, fmt.Errorf("streams[%d]: found no session for it on this worker; accepted are fewer workers, or a higher sessions.share", i)
 		}
 		if t.Model == scenario.Closed {
 			r.closed(ctx, load, env, t, a, at)

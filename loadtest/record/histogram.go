@@ -118,14 +118,6 @@ func (h *Histogram) Mean() time.Duration {
 	return time.Duration(h.h.Mean() * float64(time.Microsecond))
 }
 
-// StdDev is the standard deviation of the buckets' middles; zero when empty.
-func (h *Histogram) StdDev() time.Duration {
-	if h.Count() == 0 {
-		return 0
-	}
-	return time.Duration(h.h.StdDev() * float64(time.Microsecond))
-}
-
 // Merge adds every bucket of from; exact, since all histograms share one
 // geometry. Overflowing a total of 2^63-1 is an error.
 func (h *Histogram) Merge(from *Histogram) error {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"gouv.tg/messagerie/loadtest/content"
 	"gouv.tg/messagerie/loadtest/record"
 	"gouv.tg/messagerie/loadtest/scenario"
 )
@@ -102,8 +103,11 @@ func (s *session) act(ctx context.Context, t task, sent string) error {
 			return err
 		})
 	case t.action == scenario.Select:
-		if err := s.selectInbox(ctx, t.intended); err != nil || !s.checked {
-			return err
+		if s.selectInbox(ctx, t.intended) != nil {
+			return errUnselected
+		}
+		if !s.checked {
+			return nil
 		}
 		return s.learn(ctx)
 	case t.action == scenario.FetchHeaders && !empty:
@@ -111,19 +115,25 @@ func (s *session) act(ctx context.Context, t task, sent string) error {
 		_, err := s.fetch(ctx, t.intended, set, "(UID FLAGS RFC822.SIZE INTERNALDATE ENVELOPE)", false)
 		return err
 	case t.action == scenario.FetchBody && !empty:
-		return s.read(ctx, t.intended, s.pick(t.rng))
-	case t.action == scenario.Store && !empty:
-		return s.mark(ctx, t.intended, s.pick(t.rng), t.rng)
+		_, err := s.read(ctx, t.intended, s.pick(t.rng))
+		return err
+	case t.action == scenario.Store && len(s.own) > 0:
+		return s.mark(ctx, t.intended, s.own[t.rng.IntN(len(s.own))], t.rng)
 	case t.action == scenario.Expunge && len(s.own) > keepOwn && s.client.Has("UIDPLUS"):
 		return s.remove(ctx, t.intended, removeOwn)
 	}
 	return s.measure(ctx, s.steps.noop, t.intended, s.client.Noop)
 }
 
-// read fetches a whole message without marking it.
-func (s *session) read(ctx context.Context, intended time.Time, seq uint32) error {
-	_, err := s.fetch(ctx, intended, strconv.Itoa(int(seq)), "(UID BODY.PEEK[])", false)
-	return err
+// read fetches a whole message without marking it. It returns the UID if the message is this test's, or 0.
+func (s *session) read(ctx context.Context, intended time.Time, seq uint32) (own uint32, err error) {
+	messages, err := s.fetch(ctx, intended, strconv.Itoa(int(seq)), "(UID BODY.PEEK[])", false)
+	for _, m := range messages {
+		if token, ok := content.TokenOf(m.Sections["BODY[]"]); ok && m.Seq == seq && s.env.Content.Own(token) {
+			own = m.UID
+		}
+	}
+	return own, err
 }
 
 // pick chooses one of the recent messages; the mailbox is not empty.
@@ -142,8 +152,8 @@ func criteria(rng *rand.Rand) string {
 	}
 }
 
-// mark reads or flags a message, or takes the flag off again.
-func (s *session) mark(ctx context.Context, intended time.Time, seq uint32, rng *rand.Rand) error {
+// mark reads or flags a message of this test, or takes the flag off again.
+func (s *session) mark(ctx context.Context, intended time.Time, uid uint32, rng *rand.Rand) error {
 	flag, action := `\Seen`, "+FLAGS"
 	switch rng.IntN(4) {
 	case 0:
@@ -151,17 +161,12 @@ func (s *session) mark(ctx context.Context, intended time.Time, seq uint32, rng 
 	case 1:
 		flag, action = `\Flagged`, "-FLAGS"
 	}
-	set, uid, done := strconv.Itoa(int(seq)), false, func(bool) {}
+	done := func(bool) {}
 	if s.mirror != nil {
-		number, known := s.mirror.UID(seq)
-		if !known {
-			return s.measure(ctx, s.steps.noop, intended, s.client.Noop)
-		}
-		set, uid = strconv.Itoa(int(number)), true
-		done = s.mirror.Storing([]uint32{number}, []string{flag}, action == "+FLAGS")
+		done = s.mirror.Storing([]uint32{uid}, []string{flag}, action == "+FLAGS")
 	}
 	err := s.measure(ctx, s.steps.store, intended, func(ctx context.Context) error {
-		_, err := s.client.Store(ctx, set, action, []string{flag}, uid, 0)
+		_, err := s.client.Store(ctx, joinUIDs([]uint32{uid}), action, []string{flag}, true, 0)
 		return err
 	})
 	done(err == nil)
@@ -174,7 +179,7 @@ func (s *session) remove(ctx context.Context, intended time.Time, n int) error {
 	s.own = slices.Delete(s.own, 0, len(uids))
 	set := joinUIDs(uids)
 	for _, uid := range uids {
-		s.env.Content.Deleted(s.address(), inbox, uid)
+		s.env.Content.Deleted(s.address(), s.folder, uid)
 	}
 	done := func(bool) {}
 	if s.mirror != nil {

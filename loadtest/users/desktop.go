@@ -2,6 +2,7 @@ package users
 
 import (
 	"context"
+	"io"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -28,7 +29,7 @@ type Desktops struct {
 	open, peak      atomic.Int64
 	closing         atomic.Bool // no session begins to idle any more: nobody would log it out
 
-	folder     sync.Once
+	asked      atomic.Bool // about the folder for what was sent
 	sentFolder atomic.Pointer[string]
 }
 
@@ -105,7 +106,7 @@ func (d *Desktops) Connect(ctx context.Context, user int, intended time.Time) {
 		d.lost(ctx, user)
 		return
 	}
-	d.folder.Do(func() { d.findSent(ctx, s) })
+	d.findSent(ctx, s)
 	n := d.open.Add(1)
 	d.env.Recorder.Sessions(1)
 	for peak := d.peak.Load(); n > peak && !d.peak.CompareAndSwap(peak, n); peak = d.peak.Load() {
@@ -116,11 +117,20 @@ func (d *Desktops) Connect(ctx context.Context, user int, intended time.Time) {
 	d.work(ctx, user)
 }
 
-// findSent asks once whether accounts have a folder for what was sent.
+// findSent asks whether accounts have a folder for what was sent: one session, or the next one where that fails.
 func (d *Desktops) findSent(ctx context.Context, s *session) {
+	if !d.asked.CompareAndSwap(false, true) {
+		return
+	}
+	ctx, cancel := d.env.operation(ctx)
+	defer cancel()
 	names, err := s.client.List(ctx, "*")
+	if err != nil {
+		d.asked.Store(false)
+		return
+	}
 	for _, name := range names {
-		if err == nil && name == "Sent" {
+		if name == "Sent" {
 			d.sentFolder.Store(&name)
 		}
 	}
@@ -217,13 +227,17 @@ func (d *Desktops) rest(ctx context.Context, user int) (again bool) {
 	}
 	// What came meanwhile was told to event, which left it alone because the session was busy.
 	desk.mu.Lock()
-	broken, quiet := desk.broken || d.closing.Load(), len(desk.tasks) == 0 && !s.news()
-	if quiet && !broken {
+	gone, quiet := desk.broken, len(desk.tasks) == 0 && !s.news()
+	closing := d.closing.Load()
+	if quiet && !gone && !closing {
 		desk.state = idle
 	}
 	desk.mu.Unlock()
 	switch {
-	case broken:
+	case gone:
+		s.steps.idle.Failed(time.Now(), time.Now(), classify(io.EOF))
+		fallthrough
+	case closing:
 		d.fail(ctx, user)
 		return false
 	case quiet:
@@ -231,7 +245,8 @@ func (d *Desktops) rest(ctx context.Context, user int) (again bool) {
 	}
 	end, cancel := d.env.operation(ctx)
 	defer cancel()
-	if s.client.Done(end) != nil {
+	if err := s.client.Done(end); err != nil {
+		s.steps.idle.Failed(time.Now(), time.Now(), classify(err))
 		d.fail(ctx, user)
 		return false
 	}

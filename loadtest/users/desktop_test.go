@@ -1,11 +1,9 @@
 package users
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -119,63 +117,28 @@ func TestBusyAtClose(t *testing.T) {
 	}
 }
 
-// scripted is an IMAP server that answers each command as fetch says, for UID FETCH, or with OK.
-func scripted(t *testing.T, fetch func(n int) string) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	serve := func(conn net.Conn) {
-		defer conn.Close()
-		fmt.Fprint(conn, "* OK [CAPABILITY IMAP4rev1 IDLE] ready\r\n")
-		fetches := 0
-		for lines := bufio.NewScanner(conn); lines.Scan(); {
-			tag, command, _ := strings.Cut(lines.Text(), " ")
-			switch {
-			case strings.HasPrefix(command, "LOGIN"):
-				fmt.Fprintf(conn, "%s OK [CAPABILITY IMAP4rev1 IDLE] in\r\n", tag)
-				continue
-			case command == "STARTTLS":
-				fmt.Fprintf(conn, "%s NO not here\r\n", tag)
-				continue
-			case strings.HasPrefix(command, "SELECT"):
-				fmt.Fprint(conn, "* 1 EXISTS\r\n* OK [UIDVALIDITY 1] x\r\n* OK [UIDNEXT 2] x\r\n")
-			case strings.HasPrefix(command, "UID FETCH"):
-				fetches++
-				fmt.Fprint(conn, fetch(fetches))
-			}
-			fmt.Fprintf(conn, "%s OK done\r\n", tag)
-		}
-	}
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go serve(conn)
-		}
-	}()
-	return l.Addr().String()
-}
-
 // A message that is told of while others are fetched, too late for their answer, is fetched next. One that is never shown
 // is not asked for again and again.
 func TestToldWhileFetching(t *testing.T) {
-	const shown = "* %d FETCH (UID %d FLAGS () BODY[HEADER.FIELDS (X-LOAD-TOKEN)] {2}\r\n\r\n)\r\n"
-	endpoint := scripted(t, func(n int) string {
-		switch n {
-		case 1:
-			return fmt.Sprintf(shown, 2, 2) + "* 3 EXISTS\r\n"
-		case 2:
-			return fmt.Sprintf(shown, 3, 3) + "* 4 EXISTS\r\n"
+	const shown = "* %d FETCH (UID %d FLAGS () BODY[HEADER.FIELDS (X-LOAD-TOKEN)] {2}\r\n\r\n)"
+	fetches := 0
+	env := playing(t, func(tag, command string, say func(string)) bool {
+		switch {
+		case strings.HasPrefix(command, "SELECT"):
+			say("* 1 EXISTS\r\n* OK [UIDVALIDITY 1] x\r\n* OK [UIDNEXT 2] x")
+		case strings.HasPrefix(command, "UID FETCH"):
+			switch fetches++; fetches {
+			case 1:
+				say(fmt.Sprintf(shown, 2, 2) + "\r\n* 3 EXISTS")
+			case 2:
+				say(fmt.Sprintf(shown, 3, 3) + "\r\n* 4 EXISTS")
+			default:
+				say(fmt.Sprintf(shown, 3, 3)) // the last one below n:*
+			}
 		}
-		return fmt.Sprintf(shown, 3, 3) // the last one below n:*
+		say(tag + " OK done")
+		return true
 	})
-	scene := &scenario.Scenario{Users: 1, TimeoutSeconds: 5, Targets: map[string]string{"imap": endpoint}, Sessions: scenario.Sessions{Share: 1}}
-	env := bare(t, scene)
 	s := &session{env: env, steps: newSteps(env, "imap.")}
 	if err := s.open(t.Context(), time.Now()); err != nil {
 		t.Fatal(err)

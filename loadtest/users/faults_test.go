@@ -29,16 +29,21 @@ func alone(t *testing.T, s *nullserver.Server) *Environment {
 // bare is the environment of a scenario whose users share one mailbox.
 func bare(t *testing.T, scene *scenario.Scenario) *Environment {
 	t.Helper()
+	return among(t, scene, []scenario.Account{{Address: "afi@gouv.tg", Password: "secret"}})
+}
+
+// among is the environment of a scenario with these accounts.
+func among(t *testing.T, scene *scenario.Scenario, accounts []scenario.Account) *Environment {
+	t.Helper()
 	scene.Complete()
 	poller, err := wire.NewPoller(1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { poller.Close() })
-	accounts := []scenario.Account{{Address: "afi@gouv.tg", Password: "secret"}} // of all users
 	recorder := record.New(record.Options{Start: time.Now()})
 	env := &Environment{
-		Scenario: scene, Recorder: recorder, Poller: poller, Load: t.Context(), Flight: NewFlight(recorder, 10),
+		Scenario: scene, Recorder: recorder, Poller: poller, Load: t.Context(), Flight: NewFlight(recorder, 100),
 		Population: NewPopulation(scene, accounts, 0, 1, &tls.Config{InsecureSkipVerify: true}, true),
 		Content:    content.NewRun("faults", 0, 1, content.Options{Witnesses: 1}),
 	}
@@ -73,7 +78,8 @@ func play(t *testing.T, env *Environment) {
 		must(s.act(ctx, task{action: scenario.FetchHeaders}, inbox))
 	}
 	for seq := range s.exists {
-		must(s.read(ctx, time.Now(), seq+1))
+		_, err := s.read(ctx, time.Now(), seq+1)
+		must(err)
 	}
 	for seq := range s.exists {
 		uid, known := s.mirror.UID(seq + 1)

@@ -39,7 +39,7 @@ func (p *phone) Perform(ctx context.Context, user int, intended time.Time, rng *
 // Skip counts the connection, with which it would have begun.
 func (p *phone) Skip(intended time.Time, _ *rand.Rand) { p.steps.connect.Skipped(intended) }
 
-// look fetches what is new, reads one message, and marks it half of the time.
+// look fetches what is new, reads one message, and marks it half of the time, if it is this test's.
 func (s *session) look(ctx context.Context, think float64, rng *rand.Rand) error {
 	if s.exists == 0 {
 		return nil
@@ -59,13 +59,14 @@ func (s *session) look(ctx context.Context, think float64, rng *rand.Rand) error
 		return nil
 	}
 	seq := s.pick(rng)
-	if err := s.read(ctx, time.Now(), seq); err != nil {
+	own, err := s.read(ctx, time.Now(), seq)
+	if err != nil {
 		return err
 	}
-	if err := Think(ctx, think, rng); err != nil || rng.IntN(2) == 0 || seq > s.exists {
+	if err := Think(ctx, think, rng); err != nil || rng.IntN(2) == 0 || own == 0 {
 		return err
 	}
-	return s.mark(ctx, time.Now(), seq, rng)
+	return s.mark(ctx, time.Now(), own, rng)
 }
 
 func (p *phone) seen(user int) uint32 {

@@ -162,7 +162,7 @@ func (p *Population) Reach(ctx context.Context) error {
 		protocol := protocols[i]
 		for _, endpoint := range p.scenario.Endpoints(protocol) {
 			err := p.greet(ctx, protocol, endpoint)
-			if err != nil && p.insecure && (protocol == "imap" || protocol == "submission") {
+			if p.insecure && (errors.Is(err, imap.ErrNoStartTLS) || errors.Is(err, smtp.ErrNoStartTLS)) {
 				p.plain[protocol] = true
 				err = p.greet(ctx, protocol, endpoint)
 			}

@@ -83,13 +83,13 @@ func (s *sender) Perform(ctx context.Context, user int, intended time.Time, rng 
 		receipt, err := c.client.Send(ctx, m.From, to, m.Raw)
 		s.send.Bytes(int(c.client.Conn().Sent()-before), 0)
 		if err != nil {
-			s.lost(m, to, err, intended)
+			s.lost(m, to, receipt, err, intended)
 			c.client.Close()
 			return
 		}
 		c.sent++
 		rest := s.settle(m, to, receipt, intended)
-		if len(rest) == 0 || len(rest) == len(to) {
+		if len(rest) == 0 {
 			break
 		}
 		to = rest
@@ -100,16 +100,20 @@ func (s *sender) Perform(ctx context.Context, user int, intended time.Time, rng 
 // Skip counts a message.
 func (s *sender) Skip(intended time.Time, _ *rand.Rand) { s.send.Skipped(intended) }
 
-// lost records a transaction that failed as a whole: refused, or nobody knows.
-func (s *sender) lost(m *content.Message, to []string, err error, intended time.Time) {
+// lost records a transaction that failed: as a whole, or after the replies for some recipients. Of the rest nobody knows.
+func (s *sender) lost(m *content.Message, to []string, receipt smtp.Receipt, err error, intended time.Time) {
+	now := time.Now()
 	for _, address := range to {
-		if isRefusal(err) {
+		switch {
+		case slices.Contains(receipt.Accepted, address):
+			s.env.Content.Acknowledged(m, address, now)
+		case receipt.Refused[address] != nil, isRefusal(err):
 			s.env.Content.Refused(m, address)
-		} else {
+		default:
 			s.env.Content.Unknown(m, address)
 		}
 	}
-	s.send.Failed(intended, time.Now(), classify(err))
+	s.send.Failed(intended, now, classify(err))
 }
 
 // settle records how a transaction ended for each recipient, and returns those to try in another one.
@@ -136,17 +140,28 @@ func (s *sender) settle(m *content.Message, to []string, receipt smtp.Receipt, i
 	return rest
 }
 
-// take returns a kept connection of the user, or a new one.
+// take returns a kept connection of the user, or a new one. Stale ones are closed.
 func (s *sender) take(ctx context.Context, user int, intended time.Time) (*keptConnection, error) {
 	key := s.key(user)
 	s.mu.Lock()
-	if list := s.kept[key]; len(list) > 0 && !list[len(list)-1].stale() {
-		c := list[len(list)-1]
-		s.kept[key] = list[:len(list)-1]
-		s.mu.Unlock()
-		return c, nil
+	list := s.kept[key]
+	for len(list) > 0 && list[0].stale() { // the last one used is the first to be used again: those in front are the oldest
+		_ = list[0].client.Close()
+		list = slices.Delete(list, 0, 1)
+	}
+	var c *keptConnection
+	if last := len(list) - 1; last >= 0 {
+		c, list = list[last], list[:last]
+	}
+	if len(list) > 0 {
+		s.kept[key] = list
+	} else {
+		delete(s.kept, key)
 	}
 	s.mu.Unlock()
+	if c != nil {
+		return c, nil
+	}
 
 	p, options := s.env.Population, smtp.Options{LMTP: s.kind == senderLMTP}
 	var endpoint string
@@ -188,12 +203,7 @@ func (s *sender) put(ctx context.Context, user int, c *keptConnection) {
 	c.since = time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	list := s.kept[key]
-	for len(list) > 0 && list[0].stale() { // the last one used is the first to be used again: those in front are the oldest
-		_ = list[0].client.Close()
-		list = slices.Delete(list, 0, 1)
-	}
-	s.kept[key] = append(list, c)
+	s.kept[key] = append(s.kept[key], c)
 }
 
 func (s *sender) key(user int) int {

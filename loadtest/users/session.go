@@ -50,12 +50,14 @@ type session struct {
 	checked bool // keep a mirror
 
 	client   *imap.Client
+	folder   string          // selected
 	mirror   *content.Mirror // nil: not checked
 	selected imap.Selected
 	exists   uint32
 	next     uint32      // the lowest UID not yet fetched
 	arrivals []arrival   // messages told of and not fetched yet
 	told     atomic.Bool // there are arrivals: read by others while the session idles
+	fetched  uint32      // the highest message that the present command has told more of than its flags
 	own      []uint32    // UIDs of this test's messages, oldest first
 }
 
@@ -110,6 +112,7 @@ func (s *session) selectInbox(ctx context.Context, intended time.Time) error {
 		s.selected, err = s.client.Select(ctx, inbox, s.checked && s.client.Has("CONDSTORE"))
 		return err
 	})
+	s.folder = inbox
 	if err == nil && s.next == 0 {
 		s.next = s.selected.UIDNext
 	}
@@ -149,16 +152,14 @@ func (s *session) fetch(ctx context.Context, intended time.Time, set, items stri
 // session was told of it: once in each session, as the fastest of those who share a mailbox does not speak for the others.
 func (s *session) collect(ctx context.Context, intended time.Time, seen func(d content.Delivery, visible time.Time)) error {
 	s.told.Store(false) // what is told from here on may not be among the answer
+	s.fetched = 0
 	messages, err := s.fetch(ctx, intended, strconv.FormatUint(uint64(max(s.next, 1)), 10)+":*", tokenItems, true)
 	if err != nil {
 		s.forget() // the next arrival fetches them
 		return err
 	}
-	now, last := time.Now(), uint32(0)
+	now := time.Now()
 	for _, m := range messages {
-		if m.Sections != nil {
-			last = max(last, m.Seq)
-		}
 		if m.UID < s.next || m.Sections == nil {
 			continue // n:* is the last message even if its UID is below n (RFC 9051, 9: seq-range)
 		}
@@ -168,7 +169,7 @@ func (s *session) collect(ctx context.Context, intended time.Time, seen func(d c
 			continue
 		}
 		d := s.sighted(m.UID, token, now)
-		if d.Known {
+		if s.env.Content.Own(token) {
 			if len(s.own) == maxOwn {
 				s.own = slices.Delete(s.own, 0, 1)
 			}
@@ -178,7 +179,7 @@ func (s *session) collect(ctx context.Context, intended time.Time, seen func(d c
 			seen(d, s.visible(m.Seq, now))
 		}
 	}
-	s.arrivals = slices.DeleteFunc(s.arrivals, func(a arrival) bool { return a.seq <= last })
+	s.arrivals = slices.DeleteFunc(s.arrivals, func(a arrival) bool { return a.seq <= s.fetched })
 	if !s.told.Load() || len(s.arrivals) == 0 {
 		s.forget() // a server that never shows what it told of is not asked again and again
 	}
@@ -241,7 +242,7 @@ func (s *session) Selected(m imap.Selected) {
 func (s *session) Exists(n uint32) {
 	if n > s.exists {
 		if len(s.arrivals) == maxArrivals {
-			s.arrivals[maxArrivals-1].seq = n
+			s.arrivals[maxArrivals-1] = arrival{n, time.Now()} // rather too late than too early
 		} else {
 			s.arrivals = append(s.arrivals, arrival{n, time.Now()})
 		}
@@ -264,6 +265,9 @@ func (s *session) removed(seq uint32) {
 	if s.exists > 0 {
 		s.exists--
 	}
+	if s.fetched >= seq {
+		s.fetched--
+	}
 	for i := range s.arrivals {
 		if s.arrivals[i].seq >= seq {
 			s.arrivals[i].seq--
@@ -278,6 +282,9 @@ func (s *session) Vanished(uids []imap.UIDRange, earlier bool) {
 }
 
 func (s *session) Fetch(m *imap.Message) {
+	if m.Sections != nil {
+		s.fetched = max(s.fetched, m.Seq)
+	}
 	if s.mirror != nil {
 		s.mirror.Fetch(m)
 	}

@@ -2,6 +2,7 @@ package users
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,23 +18,18 @@ const (
 	settlePause  = 500 * time.Millisecond
 )
 
-// Settle reads the mailboxes of witnesses to the end: everything acknowledged has to be there, once, as it was sent. It
-// waits for what is still on its way, no longer than limit; when ctx ends nothing more is judged. It returns how many
-// mailboxes there were to read, and how many of them were.
+// Settle reads the mailboxes of witnesses to the end: everything acknowledged has to be there, once, as it was sent. Those for which
+// something is still waited for come first. It waits for what is on its way, no longer than limit; when ctx ends nothing more is
+// judged. It returns how many mailboxes there were to read, those waited for all among them, and how many were.
 func (d *Desktops) Settle(ctx context.Context, limit time.Duration) (wanted, read int) {
-	p, steps := d.env.Population, newSteps(d.env, record.Settling)
+	steps := newSteps(d.env, record.Settling)
 	waiting, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var group sync.WaitGroup
 	var judged atomic.Int64
 	places := make(chan struct{}, settleAtOnce)
-	seen := map[string]bool{}
-	for user := range p.Len() {
-		address := p.Address(user)
-		if seen[address] || len(seen) == d.env.Scenario.Checks.Settle || !d.env.Content.Tracked(address) {
-			continue
-		}
-		seen[address] = true
+	users, unread := d.lastLook()
+	for _, user := range users {
 		select {
 		case places <- struct{}{}:
 		case <-waiting.Done():
@@ -51,13 +47,38 @@ func (d *Desktops) Settle(ctx context.Context, limit time.Duration) (wanted, rea
 				return
 			}
 			judged.Add(1)
-			if s.conclude(ctx, present, listed) == nil {
+			if s.conclude(ctx, present, listed) == nil && (!d.env.Scenario.Checks.Clean || s.clean(ctx, *d.sentFolder.Load()) == nil) {
 				s.leave(ctx)
 			}
 		})
 	}
 	group.Wait()
-	return len(seen), int(judged.Load())
+	return len(users) + unread, int(judged.Load())
+}
+
+// lastLook lists a user of each mailbox to read, those first for which something is waited for, and counts those of them for which
+// there is no room.
+func (d *Desktops) lastLook() (users []int, unread int) {
+	most := d.env.Scenario.Checks.Settle
+	if most == 0 {
+		return nil, 0
+	}
+	waited, seen := d.env.Content.Waiting(), map[string]bool{}
+	var others []int
+	for user := range d.env.Population.Len() {
+		address := strings.ToLower(d.env.Population.Address(user))
+		switch {
+		case seen[address] || !d.env.Content.Tracked(address):
+		case waited[address]:
+			users = append(users, user)
+		default:
+			others = append(others, user)
+		}
+		seen[address] = true
+	}
+	unread = max(len(users)-most, 0)
+	users = append(users, others...)
+	return users[:min(len(users), most)], unread
 }
 
 // list compares what is there with what the user's desktop believes, and lists it once all that was acknowledged is there or
@@ -91,20 +112,50 @@ func (s *session) list(ctx, waiting context.Context, desktop *content.Mirror) (p
 	}
 }
 
-// conclude tells the ledger, looks at the newest messages' bytes, and cleans up if it was asked to.
+// conclude tells the ledger, and looks at the newest messages' bytes.
 func (s *session) conclude(ctx context.Context, present []content.Present, listed time.Time) error {
 	s.env.Content.Settle(s.address(), present, listed, s.client.Conn().Transcript())
-	s.own = s.own[:0]
 	for i := len(present) - 1; i >= 0 && i >= len(present)-settleBodies; i-- {
 		if _, err := s.fetch(ctx, time.Now(), joinUIDs([]uint32{present[i].UID}), "(UID BODY.PEEK[])", true); err != nil {
 			return err
 		}
 	}
-	if !s.env.Scenario.Checks.Clean || !s.client.Has("UIDPLUS") {
+	return nil
+}
+
+// clean removes this test's messages from INBOX and from where agents keep what they sent.
+func (s *session) clean(ctx context.Context, sent string) error {
+	if !s.client.Has("UIDPLUS") {
 		return nil
 	}
-	for _, m := range present {
-		s.own = append(s.own, m.UID)
+	if err := s.empty(ctx); err != nil || sent == inbox {
+		return err
+	}
+	s.mirror, s.folder = nil, sent
+	err := s.measure(ctx, s.steps.selection, time.Now(), func(ctx context.Context) (err error) {
+		s.selected, err = s.client.Select(ctx, sent, false)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return s.empty(ctx)
+}
+
+// empty removes this test's messages from the selected mailbox. Another test's may lie beside them.
+func (s *session) empty(ctx context.Context) error {
+	if s.exists == 0 {
+		return nil
+	}
+	messages, err := s.fetch(ctx, time.Now(), "1:*", tokenItems, true)
+	if err != nil {
+		return err
+	}
+	s.own = s.own[:0]
+	for _, m := range messages {
+		if token, ok := content.TokenOf(m.Sections[tokenSection]); ok && s.env.Content.Own(token) {
+			s.own = append(s.own, m.UID)
+		}
 	}
 	for len(s.own) > 0 {
 		if err := s.remove(ctx, time.Now(), 100); err != nil {
@@ -131,7 +182,8 @@ func (d *Desktops) quiet(ctx context.Context, user int, steps *steps) *content.M
 	}
 	s := desk.session
 	s.steps = steps
-	if s.client.Done(ctx) != nil {
+	if err := s.client.Done(ctx); err != nil {
+		s.steps.idle.Failed(time.Now(), time.Now(), classify(err))
 		d.fail(ctx, user)
 		return nil
 	}

@@ -56,7 +56,7 @@ func newConn(raw *net.TCPConn, d *Dialer, host string) (*Conn, error) {
 		return nil, err
 	}
 	if d.Transcript {
-		c.EnableTranscript()
+		c.log = &transcript{began: time.Now()}
 	}
 	return c, nil
 }
@@ -122,9 +122,6 @@ func (c *Conn) LocalAddr() net.Addr { return c.transport.LocalAddr() }
 
 // Sent returns the octets sent, TLS included.
 func (c *Conn) Sent() int64 { return c.transport.sent.Load() }
-
-// Received returns the octets received, TLS included.
-func (c *Conn) Received() int64 { return c.transport.received.Load() }
 
 // Close closes the connection. A parked one is forgotten: its onReady is not called any more.
 func (c *Conn) Close() error {

@@ -42,8 +42,9 @@ type parking struct {
 
 // ticket is a connection that became ready in its turn.
 type ticket struct {
-	conn *Conn
-	turn int32
+	conn    *Conn
+	turn    int32
+	unasked bool // for the transport
 }
 
 // NewPoller starts a poller which calls at most workers onReady functions at a time.
@@ -101,7 +102,7 @@ func (p *Poller) Park(c *Conn, onReady func()) error {
 	k.turn, k.parked, k.onReady = p.turns, true, onReady
 	p.parked[c.transport.fd] = c
 	if now {
-		p.enqueue(ticket{c, k.turn})
+		p.enqueue(ticket{conn: c, turn: k.turn})
 		return nil
 	}
 	if err := p.arm(c, unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLONESHOT); err != nil {
@@ -204,9 +205,9 @@ func (p *Poller) wait() {
 			if c == nil || c.parking.turn != event.Pad {
 				continue
 			}
-			due := ticket{c, event.Pad}
-			if uplink := c.transport.uplink; uplink != nil && uplink.latency > 0 {
-				time.AfterFunc(uplink.latency, func() { p.later(due) })
+			due := ticket{c, event.Pad, true}
+			if d := c.transport.arrival(); d > 0 {
+				time.AfterFunc(d, func() { p.later(due) })
 				continue
 			}
 			p.enqueue(due)
@@ -247,6 +248,7 @@ func (p *Poller) work() {
 			continue
 		}
 		onReady := k.onReady
+		due.conn.transport.unasked = due.unasked
 		p.drop(due.conn)
 		p.mu.Unlock()
 		onReady()

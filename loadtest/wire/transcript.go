@@ -24,16 +24,6 @@ type transcript struct {
 	secrets [][]byte // what Hidden was given
 }
 
-// EnableTranscript starts a transcript, if there is none yet.
-func (c *Conn) EnableTranscript() {
-	if c.log == nil {
-		c.log = &transcript{began: time.Now()}
-	}
-}
-
-// Note adds a line to the transcript, if there is one.
-func (c *Conn) Note(line string) { c.log.line("", []byte(line)) }
-
 // Transcript returns the last lines, at most 40 of at most 200 octets, oldest first, each after the milliseconds since
 // the dial: "12.345 C: NOOP". Nil when there is no transcript.
 func (c *Conn) Transcript() []string {

@@ -21,14 +21,15 @@ func (wouldBlock) Temporary() bool { return true }
 // transport is the TCP connection under TLS: it counts, shapes and can refuse to wait.
 type transport struct {
 	*net.TCPConn
-	uplink         *Uplink
-	fd             int32
-	draining       bool          // Read returns errWouldBlock without a system call
-	bounded        bool          // a deadline is set by Within
-	late           time.Duration // latency that the next read has yet to wait for
-	deadline       atomic.Int64  // Unix nanoseconds, for the waits of the uplink; 0: none
-	closed         atomic.Bool
-	sent, received atomic.Int64
+	uplink   *Uplink
+	fd       int32
+	draining bool          // Read returns errWouldBlock without a system call
+	bounded  bool          // a deadline is set by Within
+	unasked  bool          // what is read before the next write has waited for the line and its latency in the poller
+	late     time.Duration // latency that the next read has yet to wait for
+	deadline atomic.Int64  // Unix nanoseconds, for the waits of the uplink; 0: none
+	closed   atomic.Bool
+	sent     atomic.Int64
 }
 
 func (t *transport) open(raw *net.TCPConn, uplink *Uplink) error {
@@ -46,9 +47,11 @@ func (t *transport) Read(p []byte) (int, error) {
 		return 0, errWouldBlock
 	}
 	n, err := t.TCPConn.Read(p)
-	t.received.Add(int64(n))
 	if t.uplink != nil && n > 0 {
 		wait := t.uplink.down.take(n) + t.late
+		if t.unasked {
+			wait = t.uplink.down.duration(n)
+		}
 		t.late = 0
 		if late := t.wait(wait); late != nil {
 			return n, late
@@ -67,7 +70,7 @@ func (t *transport) Write(p []byte) (int, error) {
 			if err := t.wait(t.uplink.up.take(len(part))); err != nil {
 				return written, err
 			}
-			t.late = 2 * t.uplink.latency
+			t.late, t.unasked = 2*t.uplink.latency, false
 		}
 		n, err := t.TCPConn.Write(part)
 		t.sent.Add(int64(n))
@@ -108,6 +111,14 @@ func (t *transport) SetDeadline(at time.Time) error {
 func (t *transport) Close() error {
 	t.closed.Store(true)
 	return t.TCPConn.Close()
+}
+
+// arrival is how long what came for a parked connection is still on its way: behind what the line is busy with, and for the latency.
+func (t *transport) arrival() time.Duration {
+	if t.uplink == nil {
+		return 0
+	}
+	return t.uplink.down.backlog(time.Now()) + max(t.uplink.latency, t.late)
 }
 
 // roundTrip waits as long as the uplink's latency makes the TCP handshake last.

@@ -19,7 +19,8 @@ type Uplink struct {
 // is counted are the octets of the TCP stream, without the headers of TCP and IP.
 //
 // Latency is applied to turnarounds: the first read after a write waits for both ways, data that arrives unasked on a
-// parked connection for one, so that a stream is slowed by the rate only, as on a real line.
+// parked connection for one, so that a stream is slowed by the rate only, as on a real line. The poller waits for the latter, and
+// for what the line is busy with, before it calls onReady.
 func NewUplink(bitsPerSecond int64, latency time.Duration) *Uplink {
 	return &Uplink{up: bucket{rate: bitsPerSecond}, down: bucket{rate: bitsPerSecond}, latency: latency}
 }
@@ -45,6 +46,21 @@ func (b *bucket) takeAt(now time.Time, n int) time.Duration {
 	if b.busy.Before(now) {
 		b.busy = now
 	}
-	b.busy = b.busy.Add(time.Duration(float64(n) * 8 / float64(b.rate) * float64(time.Second)))
+	b.busy = b.busy.Add(b.duration(n))
 	return b.busy.Sub(now)
+}
+
+// duration is how long n octets take on a free line.
+func (b *bucket) duration(n int) time.Duration {
+	if b.rate <= 0 {
+		return 0
+	}
+	return time.Duration(float64(n) * 8 / float64(b.rate) * float64(time.Second))
+}
+
+// backlog is how long the line stays busy.
+func (b *bucket) backlog(now time.Time) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return max(0, b.busy.Sub(now))
 }

@@ -28,9 +28,7 @@ type Client struct {
 
 // Dial connects, reads the greeting, upgrades to TLS if asked to and learns the server's capabilities.
 func Dial(ctx context.Context, d *wire.Dialer, address string, o Options) (*Client, error) {
-	dialer := *d
-	dialer.Transcript = d.Transcript || o.Transcript
-	conn, err := dialer.Dial(ctx, address, o.Security == ImplicitTLS)
+	conn, err := d.Dial(ctx, address, o.Security == ImplicitTLS)
 	if err != nil {
 		return nil, fmt.Errorf("imap: dial %s: %w", address, err)
 	}
@@ -48,6 +46,14 @@ func (c *Client) greet(ctx context.Context, security Security) error {
 		return err
 	}
 	if security == StartTLS {
+		if c.capabilities.Value() == "" {
+			if _, err := c.Capability(ctx); err != nil {
+				return err
+			}
+		}
+		if !c.Has("STARTTLS") {
+			return ErrNoStartTLS
+		}
 		if err := c.begin(ctx, "STARTTLS").end(); err != nil {
 			return err
 		}

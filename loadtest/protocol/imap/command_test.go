@@ -30,9 +30,12 @@ func TestStringsAndLiterals(t *testing.T) {
 			return err
 		}
 	}
+	open := func(mailbox string) func(c *Client) error {
+		return func(c *Client) error { _, err := c.Select(ctx, mailbox, false); return err }
+	}
 	for name, e := range map[string]exchange{
-		"quoted": {"X", func(c *Client) error { return c.Copy(ctx, "1:3", `a"b\c & d`, false) }, func(p *peer) {
-			p.want(`COPY 1:3 "a\"b\\c &- d"`)
+		"quoted": {"X", open(`a"b\c & d`), func(p *peer) {
+			p.want(`SELECT "a\"b\\c &- d"`)
 		}},
 		"LITERAL+": {"LITERAL+", add(long), func(p *peer) {
 			p.want(`APPEND "Envoy&AOk-s" (\Seen $x) {4097+}`)
@@ -81,8 +84,8 @@ func TestStringsAndLiterals(t *testing.T) {
 			p.want("SEARCH RETURN (ALL) ALL")
 			p.send(`* ESEARCH (TAG "` + p.tag + `") ALL 1:3`)
 		}},
-		"names where both revisions are known": {"IMAP4rev2", func(c *Client) error { return c.Move(ctx, "5", "été", true) }, func(p *peer) {
-			p.want(`UID MOVE 5 "&AOk-t&AOk-"`)
+		"names where both revisions are known": {"IMAP4rev2", open("été"), func(p *peer) {
+			p.want(`SELECT "&AOk-t&AOk-"`)
 		}},
 		"store": {"X", func(c *Client) error {
 			m, err := c.Store(ctx, "7", "+FLAGS.SILENT", []string{`\Deleted`}, true, 12)
@@ -136,12 +139,13 @@ func TestArgumentsThatWouldBeCommandsAreNotSent(t *testing.T) {
 	ctx := background(t)
 	fetch := func(set, items string) error { _, err := c.Fetch(ctx, set, items, true); return err }
 	search := func(criteria string) error { _, err := c.Search(ctx, criteria, true); return err }
+	open := func(mailbox string) error { _, err := c.Select(ctx, mailbox, false); return err }
 	flag := func(flag string) error { _, err := c.Store(ctx, "1", "FLAGS", []string{flag}, true, 0); return err }
 	for name, err := range map[string]error{
 		"set": fetch("1\r\nA9 LOGOUT", "UID"), "items": fetch("1", "UID\n"), "no items": fetch("1", ""),
 		"criteria": search("ALL\r\nX"), "open quote": search(`SUBJECT "é`), "naked text": search("SUBJECT é"), "no criteria": search(" "),
 		"flag": flag("a b"), "flag's end": flag(")"), "line break": flag("a\r\nb"), "empty": flag(""),
-		"mailbox": c.Copy(ctx, "1", "", true), "NUL": c.Copy(ctx, "1", "a\x00", true),
+		"mailbox": open(""), "NUL": open("a\x00"),
 	} {
 		if err == nil || !strings.Contains(err.Error(), "accepted is") {
 			t.Errorf("%s: error %v", name, err)
@@ -152,7 +156,8 @@ func TestArgumentsThatWouldBeCommandsAreNotSent(t *testing.T) {
 
 func TestPasswordsStayHidden(t *testing.T) {
 	for _, password := range []string{"s3cr3t", "s3cr3té", `s3cr3t"`} {
-		c := connectAfter(t, "* OK [CAPABILITY IMAP4rev1] ready", Options{Transcript: true}, func(p *peer) {
+		address := serve(t, func(p *peer) {
+			p.send("* OK [CAPABILITY IMAP4rev1] ready")
 			p.line()
 			if strings.Contains(password, "é") {
 				p.send("+ go")
@@ -160,7 +165,12 @@ func TestPasswordsStayHidden(t *testing.T) {
 			}
 			p.send("A1 NO [AUTHENTICATIONFAILED] wrong")
 		})
-		err := c.Login(background(t), "ama@sante.gouv.tg", password)
+		c, err := Dial(background(t), &wire.Dialer{Transcript: true}, address, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Disconnect()
+		err = c.Login(background(t), "ama@sante.gouv.tg", password)
 		transcript := strings.Join(c.Conn().Transcript(), "\n")
 		if err == nil || strings.Contains(err.Error()+transcript, "s3cr3t") || !strings.Contains(transcript, "LOGIN") {
 			t.Errorf("error %v, transcript\n%s", err, transcript)

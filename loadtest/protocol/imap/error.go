@@ -1,6 +1,12 @@
 package imap
 
-import "strings"
+import (
+	"errors"
+	"strings"
+)
+
+// ErrNoStartTLS is returned by Dial when STARTTLS is asked for and not offered.
+var ErrNoStartTLS = errors.New("imap: the server does not announce STARTTLS")
 
 // Error is the server's refusal: a tagged NO or BAD, or BYE.
 type Error struct {

@@ -77,18 +77,9 @@ func (c *Client) Append(ctx context.Context, mailbox string, flags []string, mes
 	return uidValidity, uid, nil
 }
 
-// Expunge removes the messages marked \Deleted.
-func (c *Client) Expunge(ctx context.Context) error { return c.begin(ctx, "EXPUNGE").end() }
-
-// UIDExpunge removes those of a set of UIDs that are marked \Deleted (RFC 9051, 6.4.9).
+// UIDExpunge removes those messages of a set of UIDs that are marked \Deleted (RFC 9051, 6.4.9).
 func (c *Client) UIDExpunge(ctx context.Context, set string) error {
 	m := c.begin(ctx, "UID EXPUNGE")
 	m.raw("set", set)
 	return m.end()
 }
-
-// Close closes the mailbox, and removes the messages marked \Deleted without a word. For the connection see Disconnect.
-func (c *Client) Close(ctx context.Context) error { return c.begin(ctx, "CLOSE").end() }
-
-// Unselect closes the mailbox and removes nothing (RFC 3691).
-func (c *Client) Unselect(ctx context.Context) error { return c.begin(ctx, "UNSELECT").end() }

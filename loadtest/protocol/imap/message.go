@@ -43,23 +43,6 @@ func (c *Client) Store(ctx context.Context, set, action string, flags []string, 
 	return m.messages, err
 }
 
-// Copy copies messages to another mailbox.
-func (c *Client) Copy(ctx context.Context, set, mailbox string, uid bool) error {
-	return c.transfer(ctx, "COPY", set, mailbox, uid)
-}
-
-// Move moves messages to another mailbox (RFC 9051, 6.4.8).
-func (c *Client) Move(ctx context.Context, set, mailbox string, uid bool) error {
-	return c.transfer(ctx, "MOVE", set, mailbox, uid)
-}
-
-func (c *Client) transfer(ctx context.Context, name, set, mailbox string, uid bool) error {
-	m := c.beginUID(ctx, uid, name)
-	m.raw("set", set)
-	m.mailbox(mailbox)
-	return m.end()
-}
-
 // Search returns the sequence numbers or UIDs of the messages that match, in the syntax of RFC 9051, 6.4.4: `UNSEEN SUBJECT "été"`.
 // Quoted strings that are not ASCII are sent as literals in UTF-8. With ESEARCH the result comes as ranges, at most four million numbers; without,
 // as one line, which must not exceed 64 KiB.

@@ -8,7 +8,7 @@ type Security int
 const (
 	// Plain is no protection at all: for tests and for targets without TLS.
 	Plain Security = iota
-	// StartTLS upgrades a plain connection before anything is said (RFC 9051, 6.2.1).
+	// StartTLS upgrades a plain connection before anything is said (RFC 9051, 6.2.1); the session fails when the server does not offer it.
 	StartTLS
 	// ImplicitTLS starts with the TLS handshake (port 993; RFC 8314).
 	ImplicitTLS
@@ -17,8 +17,6 @@ const (
 // Options of Dial.
 type Options struct {
 	Security Security
-	// Transcript keeps the last lines of the session for a violation's report. It costs memory: a few KiB a session.
-	Transcript bool
 	// Observer is told what the server says unasked and asked; nil: nobody.
 	Observer Observer
 }

@@ -22,10 +22,9 @@ const (
 
 // Options of a session.
 type Options struct {
-	Security   Security
-	Hello      string // the client's name in EHLO or LHLO; empty: its address literal
-	LMTP       bool   // RFC 2033
-	Transcript bool   // keep a transcript; wire.Dialer.Transcript does too
+	Security Security
+	Hello    string // the client's name in EHLO or LHLO; empty: its address literal
+	LMTP     bool   // RFC 2033
 }
 
 // Client is a session. It belongs to one goroutine at a time.
@@ -49,9 +48,6 @@ func Dial(ctx context.Context, d *wire.Dialer, address string, o Options) (*Clie
 	conn, err := d.Dial(ctx, address, o.Security == ImplicitTLS)
 	if err != nil {
 		return nil, err
-	}
-	if o.Transcript {
-		conn.EnableTranscript()
 	}
 	c := &Client{conn: conn, lmtp: o.LMTP, hello: o.Hello}
 	if c.hello == "" {
@@ -157,14 +153,6 @@ func containsWord(list, word string) bool {
 	return false
 }
 
-// Reset ends a transaction that was begun. Send does so itself where one was left open.
-func (c *Client) Reset(ctx context.Context) error {
-	defer c.conn.Within(ctx)()
-	err := c.command("RSET")
-	c.open = c.open && err != nil
-	return err
-}
-
 // clean writes RSET before a transaction when the last one was left open; a pipelined one is sent with what follows.
 func (c *Client) clean() error {
 	if !c.open {
@@ -189,12 +177,6 @@ func (c *Client) skipReset() error {
 	c.resetDue = false
 	_, err := readReply(c.conn, false)
 	return err
-}
-
-// Noop does nothing.
-func (c *Client) Noop(ctx context.Context) error {
-	defer c.conn.Within(ctx)()
-	return c.command("NOOP")
 }
 
 // Quit says goodbye and closes the connection.

@@ -24,9 +24,6 @@ func (e *Error) Class() string {
 	return strconv.Itoa(e.Code) + " " + e.Enhanced
 }
 
-// Temporary reports whether a later try may succeed (4yz).
-func (e *Error) Temporary() bool { return e.Code/100 == 4 }
-
 // ProtocolError is a reply that does not follow RFC 5321; the connection is of no use after it.
 type ProtocolError struct{ Found, Accepted string }
 

@@ -1,6 +1,9 @@
 package smtp
 
-import "strconv"
+import (
+	"maps"
+	"strconv"
+)
 
 // maxGroup bounds the commands sent before their replies are read, so that neither side fills the other's window while both
 // write (RFC 2920, 3.1).
@@ -8,19 +11,18 @@ const maxGroup = 100
 
 // transaction is the state of one Send.
 type transaction struct {
-	client   *Client
-	from     string
-	to       []string
-	size     int
-	body     shape
-	sender   *Error // MAIL was refused
-	data     *Error // DATA was refused
-	accepted int    // recipients
-	refused  map[string]*Error
-	first    *Error // of refused
-	closing  *Error // 421: the server closes the connection (RFC 5321, 3.8)
-	started  bool   // DATA was answered with 354
-	last     string // text of the last positive reply to the message
+	client    *Client
+	from      string
+	to        []string
+	size      int
+	body      shape
+	sender    *Error // MAIL was refused
+	data      *Error // DATA was refused
+	accepted  int    // recipients, after RCPT
+	refused   map[string]*Error
+	closing   *Error   // 421: the server closes the connection (RFC 5321, 3.8)
+	started   bool     // DATA was answered with 354
+	delivered []string // recipients, after the message
 }
 
 // envelope sends MAIL, RCPT and DATA in groups and reads their replies.
@@ -145,7 +147,6 @@ func (t *transaction) refuse(step int, e *Error) {
 func (t *transaction) refuseRecipient(address string, e *Error) {
 	if t.refused == nil {
 		t.refused = make(map[string]*Error)
-		t.first = e
 	}
 	t.refused[address] = e
 }
@@ -172,14 +173,14 @@ func (t *transaction) abandon() error {
 	case t.sender != nil:
 		return t.sender
 	case t.accepted == 0:
-		return t.first
+		return t.refused[t.to[0]]
 	}
 	return t.data
 }
 
 // outcome reads the reply to the message.
 func (t *transaction) outcome() error {
-	r, err := readReply(t.client.conn, true)
+	r, err := readReply(t.client.conn, false)
 	if err != nil {
 		return err
 	}
@@ -190,20 +191,23 @@ func (t *transaction) outcome() error {
 	case !r.ok():
 		return &ProtocolError{strconv.Itoa(r.code), "2yz to the message"}
 	}
-	t.last = r.text
+	t.delivered = make([]string, 0, t.accepted)
+	for _, address := range t.to {
+		if t.refused[address] == nil {
+			t.delivered = append(t.delivered, address)
+		}
+	}
 	return nil
 }
 
 // outcomes reads LMTP's replies to the message: one for each accepted recipient, in the order of RCPT.
 func (t *transaction) outcomes() error {
-	before := t.refused
-	t.refused, t.first, t.accepted = nil, nil, 0
+	before := maps.Clone(t.refused)
 	for _, address := range t.to {
-		if e := before[address]; e != nil {
-			t.refuseRecipient(address, e)
+		if before[address] != nil {
 			continue
 		}
-		r, err := readReply(t.client.conn, true)
+		r, err := readReply(t.client.conn, false)
 		switch {
 		case err != nil:
 			return err
@@ -212,13 +216,12 @@ func (t *transaction) outcomes() error {
 		case !r.ok():
 			return &ProtocolError{strconv.Itoa(r.code), "2yz to the message"}
 		default:
-			t.accepted++
-			t.last = r.text
+			t.delivered = append(t.delivered, address)
 		}
 	}
 	t.client.open = false
-	if t.accepted == 0 {
-		return t.first
+	if len(t.delivered) == 0 {
+		return t.refused[t.to[0]]
 	}
 	return nil
 }
