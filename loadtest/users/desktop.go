@@ -18,6 +18,7 @@ const (
 	maxTasks     = 8 // actions waiting for their session; more are skipped
 	firstBackoff = time.Second
 	maxBackoff   = time.Minute
+	farewell     = 5 * time.Second // for the answers to the last LOGOUTs
 )
 
 // Desktops are the sessions that agents hold all day: idle almost always, without a goroutine and without buffers then.
@@ -333,9 +334,13 @@ func (d *Desktops) retry(ctx context.Context, user int) {
 	})
 }
 
-// Close logs the sessions out, a few at a time, until ctx ends; those that hang are left to their deadlines.
+// Close logs the sessions out, a few at a time, until ctx ends; the others are dropped. Those that are saying good-bye then may end:
+// the target has counted them.
 func (d *Desktops) Close(ctx context.Context) {
 	d.closing.Store(true)
+	last, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(farewell, cancel) })()
 	var group sync.WaitGroup
 	places, steps := make(chan struct{}, 64), newSteps(d.env, record.Settling)
 	for user := range d.list {
@@ -353,9 +358,9 @@ func (d *Desktops) Close(ctx context.Context) {
 		group.Go(func() {
 			defer func() { <-places }()
 			s := desk.session
-			if ctx.Err() == nil && (was == still || s.client.Done(ctx) == nil) {
+			if ctx.Err() == nil && (was == still || s.client.Done(last) == nil) {
 				s.steps = steps
-				s.leave(ctx)
+				s.leave(last)
 			}
 			s.drop()
 		})
