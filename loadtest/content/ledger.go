@@ -15,13 +15,13 @@ type Delivery struct {
 	Known        bool      // this worker sent it to this account and follows it
 }
 
-// delivery is one message for one account.
+// delivery is one message for one account: 112 octets, and its token until it is seen.
 type delivery struct {
 	account *account
 	token   string
 	number  uint64
 
-	intended, acknowledged time.Time
+	intended, acknowledged int64 // Unix nanoseconds; 0: not yet
 
 	at    place // where it was last seen, if it was
 	state state
@@ -45,15 +45,18 @@ const (
 // place is a message in an account.
 type place struct {
 	mailbox    string
-	generation int // of the mailbox's UIDVALIDITY
+	generation uint32 // of the mailbox's UIDVALIDITY
 	uid        uint32
 }
 
 // account is what is followed of one account.
 type account struct {
 	name       string
-	deliveries map[uint64]*delivery // by message number
-	places     map[place]*delivery
+	deliveries []*delivery // by message number
+}
+
+func (a *account) search(number uint64) (int, bool) {
+	return slices.BinarySearchFunc(a.deliveries, number, func(d *delivery, n uint64) int { return cmp.Compare(d.number, n) })
 }
 
 // ledger says of each delivery where it stands.
@@ -89,13 +92,14 @@ func (r *Run) Submitted(m *Message, intended time.Time) {
 func (l *ledger) add(to string, m *Message, intended time.Time) {
 	a := l.accounts[to]
 	if a == nil {
-		a = &account{name: to, deliveries: map[uint64]*delivery{}, places: map[place]*delivery{}}
+		a = &account{name: to}
 		l.accounts[to] = a
 	}
-	if a.deliveries[m.number] != nil {
+	i, found := a.search(m.number)
+	if found {
 		return // named twice
 	}
-	a.deliveries[m.number] = &delivery{account: a, token: m.Token, number: m.number, intended: intended}
+	a.deliveries = slices.Insert(a.deliveries, i, &delivery{account: a, token: m.Token, number: m.number, intended: intended.UnixNano()})
 	l.size++
 	l.tracked++
 }
@@ -103,7 +107,9 @@ func (l *ledger) add(to string, m *Message, intended time.Time) {
 // find returns the delivery of a message to an account; nil if it is not followed.
 func (l *ledger) find(to string, number uint64) *delivery {
 	if a := l.accounts[strings.ToLower(to)]; a != nil {
-		return a.deliveries[number]
+		if i, found := a.search(number); found {
+			return a.deliveries[i]
+		}
 	}
 	return nil
 }
@@ -113,7 +119,7 @@ func (r *Run) Acknowledged(m *Message, to string, at time.Time) {
 	r.ledger.mu.Lock()
 	defer r.ledger.mu.Unlock()
 	if d := r.ledger.find(to, m.number); d != nil {
-		d.acknowledged = at
+		d.acknowledged = at.UnixNano()
 		r.ledger.become(d, d.state|acknowledged)
 	}
 }
@@ -156,18 +162,13 @@ func (r *Run) Waiting() map[string]bool {
 func (r *Run) Outstanding(account string) []string {
 	r.ledger.mu.Lock()
 	defer r.ledger.mu.Unlock()
-	var waiting []*delivery
+	var tokens []string
 	if a := r.ledger.accounts[strings.ToLower(account)]; a != nil {
 		for _, d := range a.deliveries {
 			if d.state.waiting() {
-				waiting = append(waiting, d)
+				tokens = append(tokens, d.token)
 			}
 		}
-	}
-	slices.SortFunc(waiting, byNumber)
-	tokens := make([]string, len(waiting))
-	for i, d := range waiting {
-		tokens[i] = d.token
 	}
 	return tokens
 }
@@ -204,9 +205,12 @@ func (l *ledger) forget(d *delivery) {
 		l.delist(d)
 	}
 	a := d.account
-	delete(a.deliveries, d.number)
-	if a.places[d.at] == d {
-		delete(a.places, d.at)
+	switch i, _ := a.search(d.number); i {
+	case 0: // as a rule: the oldest
+		a.deliveries[0] = nil
+		a.deliveries = a.deliveries[1:]
+	default:
+		a.deliveries = slices.Delete(a.deliveries, i, i+1)
 	}
 	l.size--
 	if len(a.deliveries) == 0 {
@@ -248,8 +252,4 @@ func (l *ledger) count(s *Summary) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s.Tracked, s.Confirmed, s.Outstanding, s.Unknown = l.tracked, l.confirmed, l.waiting, l.doubtful
-}
-
-func byNumber(a, b *delivery) int {
-	return cmp.Compare(a.number, b.number)
 }

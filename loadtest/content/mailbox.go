@@ -23,7 +23,7 @@ type mailbox struct {
 	shared        bool // its messages count
 
 	mu         sync.Mutex
-	generation int // counts changes of UIDVALIDITY: views of an earlier one are dead
+	generation uint32 // counts changes of UIDVALIDITY: views of an earlier one are dead
 	validity   uint32
 	next       uint32 // UIDNEXT at least
 	highest    uint64 // HIGHESTMODSEQ at least

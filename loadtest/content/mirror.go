@@ -16,7 +16,7 @@ type Mirror struct {
 	box        *mailbox
 	transcript func() []string
 
-	generation int
+	generation uint32
 	selected   bool
 	upcoming   least // for the next SELECT
 	current    least // for the last

@@ -2,7 +2,6 @@ package content
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 )
@@ -53,22 +52,23 @@ func (r *Run) seen(box *mailbox, uidValidity, uid uint32, token string, at time.
 		d.state |= doubled
 	}
 	l.put(d, here)
-	return Delivery{Intended: d.intended, Acknowledged: d.acknowledged, Known: true}, first
+	return Delivery{Intended: moment(d.intended), Acknowledged: moment(d.acknowledged), Known: true}, first
+}
+
+func moment(unix int64) time.Time {
+	if unix == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, unix)
 }
 
 // put notes where a delivery was seen.
 func (l *ledger) put(d *delivery, here place) {
-	a := d.account
 	s := d.state | seen
-	if d.at != here {
-		if a.places[d.at] == d {
-			delete(a.places, d.at)
-		}
-		if d.at.mailbox != here.mailbox {
-			s &^= deleted
-		}
-		d.at, a.places[here] = here, d
+	if d.at.mailbox != here.mailbox {
+		s &^= deleted
 	}
+	d.at, d.token = here, ""
 	l.become(d, s)
 }
 
@@ -88,8 +88,10 @@ func (l *ledger) deleted(account string, here place) {
 	if a == nil {
 		return
 	}
-	if d := a.places[here]; d != nil {
-		d.state |= deleted
+	for _, d := range a.deliveries {
+		if d.state&seen != 0 && d.at == here {
+			d.state |= deleted
+		}
 	}
 }
 
@@ -105,16 +107,11 @@ func (r *Run) Settle(account string, present []Present, at time.Time, transcript
 	if a == nil {
 		return
 	}
-	var missing []*delivery
 	for _, d := range a.deliveries {
-		if d.state&acknowledged != 0 && d.state&(deleted|lost) == 0 && !there[d.number] && !d.acknowledged.After(at) {
-			missing = append(missing, d)
+		if d.state&acknowledged != 0 && d.state&(deleted|lost) == 0 && !there[d.number] && d.acknowledged <= at.UnixNano() {
+			d.state |= lost
+			r.reports.add(Violation{Kind: Lost, Account: a.name, Mailbox: d.at.mailbox, UID: d.at.uid, At: at, Detail: r.missing(d)}, kept)
 		}
-	}
-	slices.SortFunc(missing, byNumber)
-	for _, d := range missing {
-		d.state |= lost
-		r.reports.add(Violation{Kind: Lost, Account: a.name, Mailbox: d.at.mailbox, UID: d.at.uid, At: at, Detail: d.missing()}, kept)
 	}
 }
 
@@ -146,8 +143,8 @@ func twice(token string, first, second uint32) string {
 }
 
 // missing says what is known of a delivery that is not there.
-func (d *delivery) missing() string {
-	text := fmt.Sprintf("%s, acknowledged at %s, ", d.token, d.acknowledged.UTC().Format(time.RFC3339Nano))
+func (r *Run) missing(d *delivery) string {
+	text := fmt.Sprintf("%s, acknowledged at %s, ", messageID(nil, r.id, r.worker, d.number), moment(d.acknowledged).UTC().Format(time.RFC3339Nano))
 	if d.state&seen == 0 {
 		return text + "is not there and never was"
 	}

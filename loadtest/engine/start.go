@@ -23,9 +23,9 @@ const (
 	pollers   = 4
 	connectAt = 64 // sessions being opened at once
 
-	// maxTracked is how many deliveries a worker remembers, those not yet seen before others: some 4 MiB. A second copy that
+	// maxTracked is how many deliveries a worker remembers, those not yet seen before others: some 2 MiB. A second copy that
 	// comes so many deliveries later is not noticed.
-	maxTracked = 8192
+	maxTracked = 16_384
 )
 
 // Start begins at the given time and returns when all is done. When ctx ends the run stops early; its result is still
