@@ -30,3 +30,13 @@ func (m *Mirror) UIDs() []uint32 {
 	}
 	return uids
 }
+
+// UID is the UID of a sequence number, if the server has told it.
+func (m *Mirror) UID(seq uint32) (uint32, bool) {
+	m.box.mu.Lock()
+	defer m.box.mu.Unlock()
+	if i, found := m.search(seq); found {
+		return m.known[i].uid, true
+	}
+	return 0, false
+}

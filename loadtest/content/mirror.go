@@ -181,13 +181,3 @@ func (m *Mirror) search(seq uint32) (int, bool) {
 func (m *Mirror) searchUID(uid uint32) (int, bool) {
 	return slices.BinarySearchFunc(m.known, uid, func(e entry, uid uint32) int { return cmp.Compare(e.uid, uid) })
 }
-
-// UID is the UID of a sequence number, if the server has told it.
-func (m *Mirror) UID(seq uint32) (uint32, bool) {
-	m.box.mu.Lock()
-	defer m.box.mu.Unlock()
-	if i, found := m.search(seq); found {
-		return m.known[i].uid, true
-	}
-	return 0, false
-}

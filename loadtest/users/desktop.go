@@ -171,16 +171,22 @@ func (d *Desktops) perform(ctx context.Context, user int, t task) {
 
 // wake ends IDLE and does what there is to do. The caller has made the session busy.
 func (d *Desktops) wake(ctx context.Context, user int) {
+	if d.endIdle(ctx, user) {
+		d.work(ctx, user)
+	}
+}
+
+// endIdle has the session of the caller leave IDLE, or gives it up.
+func (d *Desktops) endIdle(ctx context.Context, user int) bool {
 	s := d.list[user].session
 	end, cancel := d.env.operation(ctx)
-	err := s.client.Done(end)
-	cancel()
-	if err != nil {
+	defer cancel()
+	if err := s.client.Done(end); err != nil {
 		s.steps.idle.Failed(time.Now(), time.Now(), classify(err))
 		d.fail(ctx, user)
-		return
+		return false
 	}
-	d.work(ctx, user)
+	return true
 }
 
 // work does what there is to do and goes back to IDLE.
@@ -244,14 +250,7 @@ func (d *Desktops) rest(ctx context.Context, user int) (again bool) {
 	case quiet:
 		return false
 	}
-	end, cancel := d.env.operation(ctx)
-	defer cancel()
-	if err := s.client.Done(end); err != nil {
-		s.steps.idle.Failed(time.Now(), time.Now(), classify(err))
-		d.fail(ctx, user)
-		return false
-	}
-	return true
+	return d.endIdle(ctx, user)
 }
 
 // event is called by the poller: the server said something, or is gone.

@@ -139,11 +139,7 @@ func TestToldWhileFetching(t *testing.T) {
 		say(tag + " OK done")
 		return true
 	})
-	s := &session{env: env, steps: newSteps(env, "imap.")}
-	if err := s.open(t.Context(), time.Now()); err != nil {
-		t.Fatal(err)
-	}
-	defer s.drop()
+	s := opened(t, env)
 	s.Exists(2)
 	for n, news := range []bool{true, true, false} {
 		if !s.news() {

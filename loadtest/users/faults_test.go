@@ -81,11 +81,7 @@ func play(t *testing.T, env *Environment) {
 		_, err := s.read(ctx, time.Now(), seq+1)
 		must(err)
 	}
-	for seq := range s.exists {
-		uid, known := s.mirror.UID(seq + 1)
-		if !known {
-			continue
-		}
+	for _, uid := range s.own {
 		done := s.mirror.Storing([]uint32{uid}, []string{`\Flagged`}, true)
 		_, err := s.client.Store(ctx, strconv.Itoa(int(uid)), "+FLAGS", []string{`\Flagged`}, true, 0)
 		done(err == nil)

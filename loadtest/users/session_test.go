@@ -41,6 +41,17 @@ func playing(t *testing.T, answer func(tag, command string, say func(string)) bo
 		Targets: map[string]string{"imap": l.Addr().String()}, Sessions: scenario.Sessions{Share: 1}})
 }
 
+// opened is a session of the first user.
+func opened(t *testing.T, env *Environment) *session {
+	t.Helper()
+	s := &session{env: env, steps: newSteps(env, "imap.")}
+	if err := s.open(t.Context(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.drop)
+	return s
+}
+
 // A connection that dies when the session leaves IDLE at once, because there was news before it rested, is an error.
 func TestDeathAfterNews(t *testing.T) {
 	env := playing(t, func(tag, command string, say func(string)) bool {
@@ -80,12 +91,7 @@ func TestRefusedSelect(t *testing.T) {
 		say(tag + " OK done")
 		return true
 	})
-	s := &session{env: env, steps: newSteps(env, "imap.")}
-	if err := s.open(t.Context(), time.Now()); err != nil {
-		t.Fatal(err)
-	}
-	defer s.drop()
-	err := s.act(t.Context(), task{action: scenario.Select, intended: time.Now(), rng: rand.New(rand.NewPCG(1, 2))}, "Sent")
+	err := opened(t, env).act(t.Context(), task{action: scenario.Select, intended: time.Now(), rng: rand.New(rand.NewPCG(1, 2))}, "Sent")
 	if !broken(err) {
 		t.Errorf("the session goes on after %v", err)
 	}

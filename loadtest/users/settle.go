@@ -182,9 +182,7 @@ func (d *Desktops) quiet(ctx context.Context, user int, steps *steps) *content.M
 	}
 	s := desk.session
 	s.steps = steps
-	if err := s.client.Done(ctx); err != nil {
-		s.steps.idle.Failed(time.Now(), time.Now(), classify(err))
-		d.fail(ctx, user)
+	if !d.endIdle(ctx, user) {
 		return nil
 	}
 	if broken(s.measure(ctx, s.steps.noop, time.Now(), s.client.Noop)) || broken(s.learn(ctx)) {

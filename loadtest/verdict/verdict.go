@@ -20,8 +20,12 @@ func Check(s *scenario.Scenario) error {
 	if _, err := gates(s); err != nil {
 		return err
 	}
-	_, err := objectives(s)
-	return err
+	for i, text := range s.Objectives {
+		if _, err := gate.ParseObjective(text); err != nil {
+			return fmt.Errorf("objectives[%d]: %w", i, err)
+		}
+	}
+	return nil
 }
 
 func gates(s *scenario.Scenario) ([]gate.Gate, error) {
@@ -32,18 +36,6 @@ func gates(s *scenario.Scenario) ([]gate.Gate, error) {
 			return nil, fmt.Errorf("gates[%d]: %w", i, err)
 		}
 		all = append(all, g)
-	}
-	return all, nil
-}
-
-func objectives(s *scenario.Scenario) ([]gate.Objective, error) {
-	var all []gate.Objective
-	for i, text := range s.Objectives {
-		o, err := gate.ParseObjective(text)
-		if err != nil {
-			return nil, fmt.Errorf("objectives[%d]: %w", i, err)
-		}
-		all = append(all, o)
 	}
 	return all, nil
 }
