@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -155,11 +154,19 @@ func difference(a, b *Snapshot) string {
 		return fmt.Sprintf("series: %d of %g s and %d of %g s", len(a.Series.Intervals), a.Series.WidthSeconds, len(b.Series.Intervals), b.Series.WidthSeconds)
 	}
 	for i, x := range a.Series.Intervals {
-		if y := b.Series.Intervals[i]; !reflect.DeepEqual(x, y) {
-			return fmt.Sprintf("series at %g s: %+v and %+v", x.Seconds, x, y)
+		if p, q := text(x), text(b.Series.Intervals[i]); p != q {
+			return "series: " + p + " and " + q
 		}
 	}
 	return ""
+}
+
+func text(v any) string {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err.Error()
+	}
+	return string(data)
 }
 
 func TestMergeAddsGauges(t *testing.T) {

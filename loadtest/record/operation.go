@@ -37,10 +37,7 @@ func (o *Operation) Done(intended, completed time.Time) {
 	defer o.mu.Unlock()
 	cell := o.cell(completed)
 	cell.Count++
-	if cell.Latency == nil {
-		cell.Latency = &Sparse{}
-	}
-	cell.Latency.add(sparseIndex(micros), 1)
+	cell.latency().add(sparseIndex(micros), 1)
 	if intended.Before(o.measured) {
 		o.n.WarmUp++
 		return

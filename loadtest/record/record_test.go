@@ -271,6 +271,40 @@ func TestConcurrentUse(t *testing.T) {
 	}
 }
 
+// What a snapshot shares with its recorder and with those merged from it is never changed, and looking changes nothing.
+func TestSnapshotsStay(t *testing.T) {
+	const seconds = 5000 // folds several times
+	var now time.Time
+	options := Options{Start: start, End: at(seconds), Now: func() time.Time { return now }}
+	one, watched := New(options), New(options)
+	type look struct {
+		snapshot *Snapshot
+		then     string
+	}
+	var looks []look
+	for i, s := range samples(rand.New(rand.NewPCG(7, 7)), 4000, seconds) {
+		s.intended, s.completed = at(seconds*float64(i)/4000), at(seconds*float64(i)/4000).Add(s.completed.Sub(s.intended))
+		s.feed(one, &now)
+		s.feed(watched, &now)
+		if i%250 == 0 {
+			snapshot := watched.Snapshot()
+			merged, err := Merge(snapshot, snapshot)
+			if err != nil {
+				t.Fatal(err)
+			}
+			looks = append(looks, look{snapshot, text(snapshot)}, look{merged, text(merged)})
+		}
+	}
+	for i, l := range looks {
+		if text(l.snapshot) != l.then {
+			t.Fatalf("snapshot %d changed", i)
+		}
+	}
+	if diff := difference(watched.Snapshot(), one.Snapshot()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func BenchmarkDone(b *testing.B) {
 	o := New(Options{Start: start}).Operation("imap.fetch")
 	latencies := make([]time.Duration, 4096)

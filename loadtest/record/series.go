@@ -39,22 +39,35 @@ type Cell struct {
 	Latency *Sparse `json:"latency,omitempty"`
 }
 
+// clone shares the latencies until one of both records more.
 func (c Cell) clone() Cell {
-	if c.Latency != nil {
-		c.Latency = &Sparse{words: slices.Clone(c.Latency.words)}
+	if c.Latency != nil && !c.Latency.shared {
+		c.Latency.shared = true
 	}
 	return c
+}
+
+// latency is what c records in.
+func (c *Cell) latency() *Sparse {
+	switch {
+	case c.Latency == nil:
+		c.Latency = &Sparse{}
+	case c.Latency.shared:
+		c.Latency = &Sparse{words: slices.Clone(c.Latency.words)}
+	}
+	return c.Latency
 }
 
 func (c *Cell) merge(from *Cell) {
 	c.Count += from.Count
 	c.Errors += from.Errors
 	c.Skipped += from.Skipped
-	if from.Latency != nil {
-		if c.Latency == nil {
-			c.Latency = &Sparse{}
-		}
-		c.Latency.Merge(from.Latency)
+	switch {
+	case from.Latency == nil:
+	case c.Latency == nil:
+		c.Latency = from.clone().Latency
+	default:
+		c.latency().Merge(from.Latency)
 	}
 }
 

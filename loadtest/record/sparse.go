@@ -22,6 +22,8 @@ const (
 type Sparse struct {
 	// words holds bucket<<countBits | count, ascending.
 	words []uint64
+	// shared is set before a second Cell has it: nobody changes it from then on.
+	shared bool
 }
 
 // sparseIndex numbers the bucket of a value in microseconds: exact below 32.
