@@ -10,9 +10,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -21,6 +24,8 @@ const (
 	bootPoll = 10 * time.Millisecond
 	// leaveTime is how long a child that was told to end may take before it is killed.
 	leaveTime = 5 * time.Second
+	// niceness of workers: a measuring device that waits for a processor, on the machine of its target, measures itself.
+	niceness = -10
 )
 
 // Children are workers in processes of this same program. They end with it, however it ends.
@@ -106,20 +111,24 @@ func (c *Children) Close() error {
 	return nil
 }
 
-// start starts the process in a thread that stays until its end: the kernel sends the parent's death signal when the thread
-// ends that made the child, not the process (prctl(2), PR_SET_PDEATHSIG).
+// start starts the process in a thread that stays until its end, and whose priority it inherits: the kernel sends the parent's
+// death signal when the thread ends that made the child, not the process (prctl(2), PR_SET_PDEATHSIG). Between sessions,
+// processors are shared out by autogroup, whatever their niceness (sched(7)). Only the superuser may be preferred.
 func (w *child) start() error {
 	w.cmd.Stderr = w.stderr
 	w.cmd.WaitDelay = leaveTime
 	w.cmd.SysProcAttr = &syscall.SysProcAttr{
 		Pdeathsig: syscall.SIGKILL,
-		Setpgid:   true, // Ctrl-C is the coordinator's to handle
+		Setsid:    true, // Ctrl-C is the coordinator's to handle
 	}
 	started := make(chan error, 1)
 	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
+		runtime.LockOSThread() // for good: the thread ends here
+		_ = unix.Setpriority(unix.PRIO_PROCESS, 0, niceness)
 		err := w.cmd.Start()
+		if err == nil {
+			_ = os.WriteFile(fmt.Sprintf("/proc/%d/autogroup", w.cmd.Process.Pid), strconv.AppendInt(nil, niceness, 10), 0)
+		}
 		started <- err
 		if err != nil {
 			return

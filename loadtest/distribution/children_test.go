@@ -9,12 +9,15 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestMain is also what children of the tests run: the first argument says what they do.
@@ -68,12 +71,32 @@ func start(t *testing.T, role string, n int, stderr *bytes.Buffer) *Children {
 	return c
 }
 
+// mayPrefer tells whether this process may have a thread preferred.
+func mayPrefer() bool {
+	may := make(chan bool)
+	go func() {
+		runtime.LockOSThread() // for good: the thread ends here
+		may <- unix.Setpriority(unix.PRIO_PROCESS, 0, niceness) == nil
+	}()
+	return <-may
+}
+
 func TestChildren(t *testing.T) {
 	t.Parallel()
 	var stderr bytes.Buffer
 	c := start(t, "child-works", 2, &stderr)
 	if info, err := os.Stat(c.dir); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("the sockets' directory: %v, %v", info.Mode(), err)
+	}
+	for _, w := range c.children {
+		pid := w.cmd.Process.Pid
+		if session, err := unix.Getsid(pid); err != nil || session != pid {
+			t.Errorf("%s is of session %d, %v; want its own, %d", w.Name(), session, err, pid)
+		}
+		// The system call returns 20 less the niceness.
+		if nice, err := unix.Getpriority(unix.PRIO_PROCESS, pid); err != nil || 20-nice != niceness && mayPrefer() {
+			t.Errorf("%s has the niceness %d, %v", w.Name(), 20-nice, err)
+		}
 	}
 	o, err := Run(t.Context(), c.Workers(), inputs(2, plan(0.1)), nil)
 	if err != nil || !o.Valid() || o.Snapshot == nil {
