@@ -62,12 +62,13 @@ func (s *Session) Select(name string, options *imap.SelectOptions) (*imap.Select
 	// The watch begins before the messages are read, so that nothing is missed between; see view.apply.
 	m := &selected{store: s.store, id: mailbox.ID, readOnly: options.ReadOnly, watch: s.store.Watch(mailbox.ID)}
 	messages, err := s.store.Messages(s.ctx, mailbox.ID)
-	if err == nil {
-		mailbox, err = s.store.Mailbox(s.ctx, s.account.ID, mailbox.Name)
-	}
 	if err != nil {
 		m.watch.Close()
 		return nil, s.fail("SELECT", err)
+	}
+	// What comes from now on has a UID that is not less than UIDNEXT: clients look for news from there on (RFC 9051, 2.3.1.1).
+	if n := len(messages); n > 0 {
+		mailbox.UIDNext = max(mailbox.UIDNext, messages[n-1].UID+1)
 	}
 	m.view = newView(messages)
 	s.selected = m

@@ -1,12 +1,16 @@
 package imap
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapclient"
+
+	"gouv.tg/messagerie/mailstack/store"
 )
 
 const hello = "From: Kossi <kossi.agbeko@sante.gouv.tg>\nTo: afi.mensah@finances.gouv.tg\nSubject: Hello\n" +
@@ -95,6 +99,46 @@ func TestSelect(t *testing.T) {
 	c.ok("ENABLE IMAP4rev2")
 	if got := strings.Join(c.ok("SELECT INBOX"), "\n"); !strings.Contains(got, `LIST () "/" INBOX`) {
 		t.Errorf("SELECT of IMAP4rev2 lacks LIST:\n%s", got)
+	}
+}
+
+// What SELECT tells is of one moment: with a UIDNEXT beyond mail that it does not count, a client would not look for that mail.
+func TestSelectWhileMailArrives(t *testing.T) {
+	b := newBed(t, 0)
+	const mails = 400
+	account := b.account().ID
+	arrived := make(chan error, 1)
+	go func() {
+		for range mails {
+			if _, err := b.store.Deliver(t.Context(), store.Delivery{
+				Raw: []byte(hello), InternalDate: time.Now(), Local: []store.Recipient{{Account: account}},
+			}); err != nil {
+				arrived <- err
+				return
+			}
+		}
+		arrived <- nil
+	}()
+	c := b.text()
+	for done := false; !done; {
+		select {
+		case err := <-arrived:
+			if err != nil {
+				t.Fatal(err)
+			}
+			done = true
+		default:
+		}
+		var exists, next int
+		for _, line := range c.ok("SELECT INBOX") {
+			if n, counts := strings.CutSuffix(line, " EXISTS"); counts {
+				exists, _ = strconv.Atoi(n)
+			}
+			fmt.Sscanf(line, "OK [UIDNEXT %d]", &next)
+		}
+		if next != exists+1 || done && exists != mails {
+			t.Fatalf("EXISTS %d, UIDNEXT %d", exists, next)
+		}
 	}
 }
 

@@ -121,11 +121,11 @@ func TestSmoke(t *testing.T) {
 	ctx := harness.Context(t, 5*patience)
 	var code int
 	var report loadReport
-	for range 5 { // a machine that stalls for seconds proves nothing of the target
+	for range 3 { // a machine that does not let the generator run proves nothing of the target
 		began := time.Now()
 		code, report = loadTest(ctx, t, nil, "smoke", "--data", i.Data())
 		t.Logf("smoke in %.1f s: exit code %d", time.Since(began).Seconds(), code)
-		if report.Verdict != "invalid" && report.Verdict != "fail" {
+		if report.Verdict != "invalid" {
 			break
 		}
 	}
