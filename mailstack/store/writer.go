@@ -146,7 +146,7 @@ func (s *Store) appendBytes(ops []*op) (appended bool) {
 			continue
 		}
 		var err error
-		if o.ref, err = s.log.Append(o.raw); err != nil {
+		if o.ref, err = s.log.Append(segment.Plain(o.raw)); err != nil {
 			failBytes(ops, s.writeError(err))
 			return false
 		}

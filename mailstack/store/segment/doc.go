@@ -1,7 +1,8 @@
 // Package segment keeps message bytes in an append-only log of bounded files.
 //
-// A segment file is a 16-byte header followed by records. A record is a 12-byte header (magic, payload length,
-// CRC32C over length and payload, all little-endian) and the payload. Records are never changed. A record
+// A segment file is a 16-byte header followed by records. A record is a 16-byte header (magic, codec, stored length,
+// payload length, CRC32C over these and the stored bytes, all little-endian) and the stored bytes: the payload, or its
+// compressed form where that saves at least a tenth. Records are never changed. A record
 // is durable once Sync has returned; the caller then stores its Ref in its own metadata, so that metadata
 // never points at missing bytes. Bytes without metadata (orphans, after a crash) are harmless.
 //
@@ -27,7 +28,7 @@ const (
 	// changed, and mail be removed, when there is no room for more.
 	Reserve = 64 << 20
 
-	recordHeader = 12
+	recordHeader = 16
 	fileHeader   = 16
 )
 
@@ -35,6 +36,8 @@ const (
 var (
 	// ErrCorrupt means that bytes which were durable once are missing or different.
 	ErrCorrupt = errors.New("segment is corrupt")
+	// ErrFormat means that a file was written by another version of this program.
+	ErrFormat = errors.New("segment has another format")
 	// ErrTooLarge means that a payload is larger than MaxRecord.
 	ErrTooLarge = errors.New("record is too large")
 	// ErrFailed means that a sync has failed before: what is on disk is unknown until the log is opened again.
@@ -56,9 +59,14 @@ func (p Position) Before(q Position) bool {
 type Ref struct {
 	Position
 	Length uint32 // of the payload, bytes
-	CRC    uint32 // CRC32C over length and payload
+	Stored uint32 // bytes on disk, header excluded
+	Codec  Codec
+	CRC    uint32 // CRC32C over codec, lengths and stored bytes
 }
 
+// Size is the number of bytes that the record takes on disk.
+func (r Ref) Size() int64 { return recordHeader + int64(r.Stored) }
+
 func (r Ref) String() string {
-	return fmt.Sprintf("segment %d offset %d length %d", r.Segment, r.Offset, r.Length)
+	return fmt.Sprintf("segment %d offset %d length %d stored %d %v", r.Segment, r.Offset, r.Length, r.Stored, r.Codec)
 }

@@ -78,12 +78,12 @@ func TestFaults(t *testing.T) {
 			fs := &faulty{}
 			o := Options{Dir: t.TempDir(), FS: fs, SegmentBytes: 2 << 20}
 			l, _ := openLog(t, o)
-			payload := make([]byte, tt.size)
+			payload := noise(tt.size)
 			refs := appendAll(t, l, []byte("before"))
 			before := l.End()
 
 			*fs = tt.fault
-			_, err := l.Append(payload)
+			_, err := l.Append(Pack(payload))
 			if err == nil {
 				err = l.Sync()
 			}
@@ -94,7 +94,7 @@ func TestFaults(t *testing.T) {
 				t.Errorf("error %v", err)
 			}
 			*fs = faulty{}
-			_, err = l.Append(payload)
+			_, err = l.Append(Pack(payload))
 			if err == nil {
 				err = l.Sync()
 			}

@@ -9,9 +9,11 @@ import (
 // bufferBytes is how much is gathered before it is written; larger payloads are written directly.
 const bufferBytes = 256 << 10
 
-// Log is an open log. Append, Room, Sync and End belong to one goroutine; Read and Size may be called by all.
+// Log is an open log. Append, Room, Sync and End belong to one goroutine; the others may be called by all.
 type Log struct {
-	o      Options
+	o       Options
+	handles handles
+
 	active File
 	number uint32
 	buf    []byte // not yet written, begins at end-len(buf)
@@ -37,32 +39,32 @@ func (l *Log) Room(bytes int64) error {
 
 // Append adds a record. It is durable only after Sync. When it fails, all records since the last Sync are
 // gone; the log can still be used unless the error wraps ErrFailed.
-func (l *Log) Append(payload []byte) (Ref, error) {
-	if len(payload) > MaxRecord {
-		return Ref{}, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(payload), MaxRecord)
+func (l *Log) Append(r Record) (Ref, error) {
+	if len(r.bytes) > MaxRecord {
+		return Ref{}, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(r.bytes), MaxRecord)
 	}
 	if l.failed != nil {
 		return Ref{}, l.failed
 	}
-	need := recordHeader + int64(len(payload))
+	need := r.Size()
 	if l.end > fileHeader && l.end+need > l.o.SegmentBytes {
 		if err := l.roll(); err != nil {
 			return Ref{}, err
 		}
 	}
-	length := uint32(len(payload))
-	ref := Ref{Position{l.number, l.end}, length, checksum(length, payload)}
+	ref := r.ref()
+	ref.Position = l.End()
 	if len(l.buf) > 0 && int64(len(l.buf))+need > bufferBytes {
 		if err := l.flush(nil); err != nil {
 			return Ref{}, err
 		}
 	}
-	l.buf = appendRecordHeader(l.buf, length, ref.CRC)
+	l.buf = ref.appendHeader(l.buf)
 	l.end += need
 	if need > bufferBytes {
-		return ref, l.flush(payload)
+		return ref, l.flush(r.bytes)
 	}
-	l.buf = append(l.buf, payload...)
+	l.buf = append(l.buf, r.bytes...)
 	return ref, nil
 }
 
@@ -157,35 +159,10 @@ func (l *Log) create(number uint32) error {
 	return nil
 }
 
-// Read returns the payload of a record after checking it against its checksum.
-// An error that wraps ErrCorrupt means that the bytes are not those that were written.
-func (l *Log) Read(ref Ref) ([]byte, error) {
-	if ref.Length > MaxRecord {
-		return nil, fmt.Errorf("%w: %v: longer than any record", ErrCorrupt, ref)
-	}
-	f, err := os.Open(l.path(ref.Segment))
-	if err != nil {
-		return nil, fmt.Errorf("cannot open segment %d: %w", ref.Segment, err)
-	}
-	defer f.Close()
-	b := make([]byte, recordHeader+int(ref.Length))
-	if err := readFull(f, b, ref.Offset); err != nil {
-		return nil, fmt.Errorf("%w: cannot read %v: %w", ErrCorrupt, ref, err)
-	}
-	length, crc, err := parseRecordHeader(b)
-	if err != nil {
-		return nil, fmt.Errorf("%v: %w", ref, err)
-	}
-	payload := b[recordHeader:]
-	if length != ref.Length || crc != ref.CRC || checksum(length, payload) != crc {
-		return nil, fmt.Errorf("%w: %v: checksum differs", ErrCorrupt, ref)
-	}
-	return payload, nil
-}
-
 // Close closes the log without syncing: what was not synced was not acknowledged.
 func (l *Log) Close() error {
 	l.failed = fmt.Errorf("%w: closed", ErrFailed)
+	l.handles.close()
 	return l.active.Close()
 }
 

@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -87,6 +88,9 @@ func (l *Log) recover(last uint32, rec *Recovery) (usable bool, err error) {
 		from = max(from, ack.Offset)
 	}
 	damage := l.damage(f, last, size)
+	if errors.Is(damage, ErrFormat) {
+		return false, damage
+	}
 	if damage != nil && ack.Segment < last {
 		// A crash while the file was being created: nothing in it was ever acknowledged.
 		return false, l.discard(last, size, rec)
