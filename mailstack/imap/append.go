@@ -7,7 +7,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
-	"gouv.tg/messagerie/mailstack/smtp/message"
+	"gouv.tg/messagerie/mailstack/mime"
 )
 
 // Append implements imapserver.Session (RFC 9051, 6.3.12). The library has checked the size.
@@ -36,7 +36,7 @@ func (s *Session) Append(name string, r imap.LiteralReader, options *imap.Append
 	if date.IsZero() {
 		date = time.Now()
 	}
-	placed, err := s.store.Append(s.ctx, mailbox.ID, message.CRLF(raw), options.Flags, date, s)
+	placed, err := s.store.Append(s.ctx, mailbox.ID, mime.CRLF(raw), options.Flags, date, s)
 	if err != nil {
 		return nil, s.tryCreate("APPEND", err)
 	}

@@ -5,7 +5,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
-	"gouv.tg/messagerie/mailstack/smtp/message"
+	"gouv.tg/messagerie/mailstack/mime"
 )
 
 // maxSearchDepth bounds how deep SEARCH follows nested parts.
@@ -13,7 +13,7 @@ const maxSearchDepth = 30
 
 // searchText is a message prepared for searching: decoded and in lower case, made when first needed.
 type searchText struct {
-	whole  message.Part
+	whole  mime.Part
 	fields []searchField
 	body   *string
 }
@@ -21,15 +21,15 @@ type searchText struct {
 type searchField struct{ name, value string }
 
 func newSearchText(raw []byte) *searchText {
-	t := &searchText{whole: message.Whole(raw)}
+	t := &searchText{whole: mime.Whole(raw)}
 	t.fields = searchFields(t.whole)
 	return t
 }
 
-func searchFields(p message.Part) []searchField {
+func searchFields(p mime.Part) []searchField {
 	var fields []searchField
-	for _, f := range message.Fields(p.Header) {
-		fields = append(fields, searchField{f.Name, strings.ToLower(message.DecodeHeader(f.Value()))})
+	for f := range mime.Fields(p.Header) {
+		fields = append(fields, searchField{f.Name(), strings.ToLower(mime.DecodeHeader(f.Value()))})
 	}
 	return fields
 }
@@ -65,7 +65,7 @@ func (t *searchText) contains(value string) bool {
 }
 
 // collect gathers the texts of an entity: its text parts, and the headers and texts of messages inside it.
-func collect(b *strings.Builder, p message.Part, depth int) {
+func collect(b *strings.Builder, p mime.Part, depth int) {
 	if depth > maxSearchDepth {
 		return
 	}

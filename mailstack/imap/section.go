@@ -5,7 +5,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
-	"gouv.tg/messagerie/mailstack/smtp/message"
+	"gouv.tg/messagerie/mailstack/mime"
 )
 
 // section cuts a body section out of a message, byte for byte (RFC 9051, 6.4.5.1). What does not exist is empty.
@@ -13,7 +13,7 @@ func section(raw []byte, item *imap.FetchItemBodySection) []byte {
 	if len(item.Part) == 0 && item.Specifier == imap.PartSpecifierNone {
 		return partial(raw, item.Partial)
 	}
-	part, ok := message.Find(raw, item.Part)
+	part, ok := mime.Find(raw, item.Part)
 	if !ok {
 		return nil
 	}
@@ -30,14 +30,14 @@ func section(raw []byte, item *imap.FetchItemBodySection) []byte {
 	case item.Specifier == imap.PartSpecifierText:
 		text = part.Body
 	case len(item.HeaderFields) > 0:
-		text = message.Filter(part.Header, func(f message.Field) bool { return named(item.HeaderFields, f) })
+		text = mime.Filter(part.Header, func(f mime.Field) bool { return named(item.HeaderFields, f) })
 	case len(item.HeaderFieldsNot) > 0:
-		text = message.Filter(part.Header, func(f message.Field) bool { return !named(item.HeaderFieldsNot, f) })
+		text = mime.Filter(part.Header, func(f mime.Field) bool { return !named(item.HeaderFieldsNot, f) })
 	}
 	return partial(text, item.Partial)
 }
 
-func named(names []string, f message.Field) bool {
+func named(names []string, f mime.Field) bool {
 	return slices.ContainsFunc(names, f.Is)
 }
 
@@ -58,7 +58,7 @@ func binarySection(raw []byte, path []int) ([]byte, error) {
 	if len(path) == 0 {
 		return raw, nil
 	}
-	part, ok := message.Find(raw, path)
+	part, ok := mime.Find(raw, path)
 	if !ok {
 		return nil, nil
 	}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
-	"gouv.tg/messagerie/mailstack/smtp/message"
+	"gouv.tg/messagerie/mailstack/mime"
 	"gouv.tg/messagerie/mailstack/store/structure"
 )
 
@@ -81,7 +81,7 @@ func FuzzSections(f *testing.F) {
 	f.Add([]byte(parts), uint8(2), uint8(1), int64(3), int64(4))
 	f.Add([]byte(hello), uint8(1), uint8(1), int64(0), int64(0))
 	f.Fuzz(func(t *testing.T, raw []byte, first, second uint8, offset, size int64) {
-		raw = message.CRLF(raw)
+		raw = mime.CRLF(raw)
 		whole := &imap.FetchItemBodySection{Specifier: imap.PartSpecifierHeader}
 		rest := &imap.FetchItemBodySection{Specifier: imap.PartSpecifierText}
 		if got := string(section(raw, whole)) + string(section(raw, rest)); got != string(raw) {

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"gouv.tg/messagerie/mailstack/smtp/message"
+	"gouv.tg/messagerie/mailstack/mime"
 	"gouv.tg/messagerie/mailstack/store"
 )
 
@@ -33,7 +33,7 @@ func (r *report) message() []byte {
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails
 	boundary := "report-" + hex.EncodeToString(id[:8])
-	header, _ := message.Split(r.original)
+	header, _ := mime.Split(r.original)
 	header = header[:min(len(header), maxReturnedHeader)]
 
 	var b bytes.Buffer
@@ -44,7 +44,7 @@ func (r *report) message() []byte {
 	line("To: <%s>", r.item.Sender)
 	line("Subject: Undelivered mail / Message non remis")
 	line("Message-ID: <%s@%s>", hex.EncodeToString(id[:]), r.hostname)
-	if original := message.Get(header, "Message-ID"); original != "" && len(original) < 250 {
+	if original := mime.Get(header, "Message-ID"); original != "" && len(original) < 250 {
 		line("In-Reply-To: %s", clean(original))
 		line("References: %s", clean(original))
 	}
@@ -69,7 +69,7 @@ func (r *report) message() []byte {
 	line("Content-Type: text/rfc822-headers")
 	line("Content-Transfer-Encoding: 8bit")
 	line("")
-	b.Write(bytes.TrimRight(message.CRLF(header), "\r\n"))
+	b.Write(bytes.TrimRight(mime.CRLF(header), "\r\n"))
 	line("")
 	line("")
 	line("--%s--", boundary)

@@ -1,23 +1,20 @@
 package smtp
 
 import (
-	"mime"
 	"net/mail"
 	"strings"
 	"time"
 
-	"github.com/emersion/go-message/charset"
-
-	"gouv.tg/messagerie/mailstack/smtp/message"
+	"gouv.tg/messagerie/mailstack/mime"
 )
 
 // checkHeader refuses a header that names another author than the account, in From or in Sender (RFC 5322, 3.6.2;
 // RFC 6409, 6.1), or that is no header.
 func checkHeader(header []byte, own string) error {
 	authors, senders := 0, 0
-	for _, f := range message.Fields(header) {
+	for f := range mime.Fields(header) {
 		switch {
-		case f.Name == "":
+		case f.Name() == "":
 			return errBadHeader
 		case f.Is("From"):
 			if authors++; !onlyAddress(f.Value(), own) {
@@ -38,7 +35,7 @@ func checkHeader(header []byte, own string) error {
 	return nil
 }
 
-var addressParser = mail.AddressParser{WordDecoder: &mime.WordDecoder{CharsetReader: charset.Reader}}
+var addressParser = mail.AddressParser{WordDecoder: mime.WordDecoder}
 
 // onlyAddress tells whether every address of the list is the account's, and there is one.
 func onlyAddress(list, own string) bool {
@@ -57,15 +54,15 @@ func onlyAddress(list, own string) bool {
 // complete returns the message as it goes out: without the fields that are not for its readers, and with those that
 // every message has (RFC 6409, 8.2 and 8.3). domain is that of new Message-IDs.
 func complete(header, body []byte, domain string, now time.Time) []byte {
-	private := func(f message.Field) bool { return f.Is("Bcc") || f.Is("Resent-Bcc") || f.Is("Return-Path") }
+	private := func(f mime.Field) bool { return f.Is("Bcc") || f.Is("Resent-Bcc") || f.Is("Return-Path") }
 	var hasDate, hasID, hasPrivate bool
-	for _, f := range message.Fields(header) {
+	for f := range mime.Fields(header) {
 		hasDate = hasDate || f.Is("Date")
 		hasID = hasID || f.Is("Message-ID")
 		hasPrivate = hasPrivate || private(f)
 	}
 	if hasPrivate {
-		header = message.Filter(header, func(f message.Field) bool { return !private(f) })
+		header = mime.Filter(header, func(f mime.Field) bool { return !private(f) })
 	}
 	var added string
 	if !hasDate {

@@ -10,7 +10,7 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"gouv.tg/messagerie/mailstack/cell/streams"
-	"gouv.tg/messagerie/mailstack/smtp/message"
+	"gouv.tg/messagerie/mailstack/mime"
 	"gouv.tg/messagerie/mailstack/store"
 )
 
@@ -69,7 +69,7 @@ func (d *delivery) LMTPData(r io.Reader, status smtp.StatusCollector) error {
 	if err != nil {
 		return wireError(d.server.log, "read message", err)
 	}
-	body = message.CRLF(body)
+	body = mime.CRLF(body)
 	if hops(body) > maxHops {
 		return d.server.countRefusal(errLoop)
 	}
@@ -153,9 +153,9 @@ func (d *delivery) Logout() error {
 
 // hops counts the servers a message has passed.
 func hops(raw []byte) int {
-	header, _ := message.Split(raw)
+	header, _ := mime.Split(raw)
 	n := 0
-	for _, f := range message.Fields(header) {
+	for f := range mime.Fields(header) {
 		if f.Is("Received") {
 			n++
 		}

@@ -2,10 +2,11 @@ package smtp
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/emersion/go-msgauth/dkim"
 
-	"gouv.tg/messagerie/mailstack/smtp/message"
+	"gouv.tg/messagerie/mailstack/mime"
 )
 
 // signedFields are covered by the signature wherever they are present (RFC 6376, 5.4.1). From is named twice, so that
@@ -26,9 +27,9 @@ func (s *Server) signingDomain(domain string) string {
 
 // sign returns the DKIM-Signature field for a message (RFC 6376), relaxed in header and body.
 func (s *Server) sign(raw []byte, domain string) (string, error) {
-	header, _ := message.Split(raw)
+	header, _ := mime.Split(raw)
 	present := make(map[string]bool)
-	fields := message.Fields(header)
+	fields := slices.Collect(mime.Fields(header))
 	var keys []string
 	for _, key := range signedFields {
 		for _, f := range fields {

@@ -11,7 +11,7 @@ import (
 
 	"gouv.tg/messagerie/mailstack/cell/streams"
 	"gouv.tg/messagerie/mailstack/directory"
-	"gouv.tg/messagerie/mailstack/smtp/message"
+	"gouv.tg/messagerie/mailstack/mime"
 	"gouv.tg/messagerie/mailstack/store"
 )
 
@@ -123,8 +123,8 @@ func (u *submission) Data(r io.Reader) error {
 
 // compose checks a message and makes what is stored of it: completed, signed and traced.
 func (u *submission) compose(raw []byte, now time.Time) ([]byte, error) {
-	raw = message.CRLF(raw)
-	header, body := message.Split(raw)
+	raw = mime.CRLF(raw)
+	header, body := mime.Split(raw)
 	if err := checkHeader(header, u.from); err != nil {
 		u.log.Warn("header refused", "remote", u.stream.RemoteIP, "error", err)
 		return nil, err

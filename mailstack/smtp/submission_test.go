@@ -10,7 +10,7 @@ import (
 
 	"github.com/emersion/go-msgauth/dkim"
 
-	"gouv.tg/messagerie/mailstack/smtp/message"
+	"gouv.tg/messagerie/mailstack/mime"
 )
 
 const letter = "From: Afi <afi.mensah@finances.gouv.tg>\nTo: kossi.agbeko@finances.gouv.tg\nSubject: =?utf-8?Q?Budget?=\n" +
@@ -114,8 +114,8 @@ func TestSubmissionIsStoredOnce(t *testing.T) {
 	if !strings.HasSuffix(raw, "\r\n\r\nText.\r\n.dot\r\n") {
 		t.Errorf("body changed: %q", raw)
 	}
-	header, _ := message.Split([]byte(raw))
-	received := message.Get(header, "Received")
+	header, _ := mime.Split([]byte(raw))
+	received := mime.Get(header, "Received")
 	if !strings.HasPrefix(received, "from agent.example ([192.0.2.7])\tby mail.gouv.tg with ESMTPSA id ") {
 		t.Errorf("Received: %q", received)
 	}

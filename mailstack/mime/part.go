@@ -1,4 +1,4 @@
-package message
+package mime
 
 import (
 	"bytes"
@@ -194,11 +194,12 @@ func (p Part) Text() (string, bool) {
 	return string(decoded), true
 }
 
-var words = mime.WordDecoder{CharsetReader: charset.Reader}
+// WordDecoder decodes encoded words (RFC 2047) in every character set that is in use.
+var WordDecoder = &mime.WordDecoder{CharsetReader: charset.Reader}
 
 // DecodeHeader returns a header value with its encoded words decoded to UTF-8 (RFC 2047).
 func DecodeHeader(value string) string {
-	text, err := words.DecodeHeader(value)
+	text, err := WordDecoder.DecodeHeader(value)
 	if err != nil {
 		return value
 	}

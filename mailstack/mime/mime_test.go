@@ -1,4 +1,4 @@
-package message
+package mime
 
 import (
 	"bytes"
@@ -22,8 +22,8 @@ func TestFields(t *testing.T) {
 		t.Errorf("body %q", body)
 	}
 	var got []string
-	for _, f := range Fields(header) {
-		got = append(got, f.Name+"="+f.Value())
+	for f := range Fields(header) {
+		got = append(got, f.Name()+"="+f.Value())
 	}
 	if want := "From=a|Subject=one two|=no field|X="; strings.Join(got, "|") != want {
 		t.Errorf("got %q, want %q", got, want)
@@ -104,7 +104,7 @@ func FuzzMessage(f *testing.F) {
 			t.Fatal("Split loses bytes")
 		}
 		var joined []byte
-		for _, field := range Fields(header) {
+		for field := range Fields(header) {
 			joined = append(joined, field.Raw...)
 			_ = DecodeHeader(field.Value())
 		}
