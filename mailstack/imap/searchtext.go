@@ -69,8 +69,8 @@ func collect(b *strings.Builder, p mime.Part, depth int) {
 	if depth > maxSearchDepth {
 		return
 	}
-	if children := p.Children(); children != nil {
-		for _, child := range children {
+	if media, _ := p.MediaType(); strings.HasPrefix(media, "multipart/") {
+		for child := range p.Parts() {
 			collect(b, child, depth+1)
 		}
 		return

@@ -2,11 +2,9 @@ package mime
 
 import (
 	"bytes"
-	"encoding/base64"
 	"errors"
-	"io"
+	"iter"
 	"mime"
-	"mime/quotedprintable"
 	"strings"
 
 	"github.com/emersion/go-message/charset"
@@ -50,19 +48,22 @@ func (p Part) Embedded() (Part, bool) {
 	return Part{}, false
 }
 
-// Children returns the parts of a multipart entity, nil for any other.
-func (p Part) Children() []Part {
-	media, params := p.MediaType()
-	if !strings.HasPrefix(media, "multipart/") || params["boundary"] == "" {
-		return nil
+// Parts are the parts of a multipart entity, none for any other.
+func (p Part) Parts() iter.Seq[Part] {
+	return func(yield func(Part) bool) {
+		media, params := p.MediaType()
+		boundary := params["boundary"]
+		if !strings.HasPrefix(media, "multipart/") || boundary == "" {
+			return
+		}
+		for raw := range split(p.Body, boundary) {
+			child := Whole(raw)
+			child.digest = media == "multipart/digest"
+			if !yield(child) {
+				return
+			}
+		}
 	}
-	var children []Part
-	for _, raw := range split(p.Body, params["boundary"]) {
-		child := Whole(raw)
-		child.digest = media == "multipart/digest"
-		children = append(children, child)
-	}
-	return children
 }
 
 // maxParts bounds the parts of one multipart entity.
@@ -70,36 +71,44 @@ const maxParts = 10000
 
 // split cuts a multipart body at its delimiter lines. The line end before a delimiter belongs to the delimiter
 // (RFC 2046, 5.1.1). A missing close delimiter ends the last part at the end of the body.
-func split(body []byte, boundary string) [][]byte {
-	delimiter := []byte("--" + boundary)
-	var parts [][]byte
-	begin := -1 // of the part being read
-	for start := 0; start < len(body); {
-		end := lineEnd(body, start)
-		line := body[start:end]
-		if bytes.HasPrefix(line, delimiter) {
-			rest := line[len(delimiter):]
-			last := bytes.HasPrefix(rest, []byte("--"))
-			if last || len(bytes.Trim(rest, " \t\r\n")) == 0 {
-				if begin >= 0 {
-					parts = append(parts, body[begin:max(begin, start-lineBreak(body[:start]))])
-				}
-				if last || len(parts) == maxParts {
-					return parts
-				}
-				begin = end
+func split(body []byte, boundary string) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		delimiter := []byte("--" + boundary)
+		begin, parts := -1, 0 // begin: of the part being read
+		for start := 0; start < len(body); {
+			i := bytes.Index(body[start:], delimiter)
+			if i < 0 {
+				break
 			}
+			at := start + i
+			end := lineEnd(body, at+len(delimiter))
+			start = end
+			if at > 0 && body[at-1] != '\n' {
+				continue
+			}
+			rest := body[at+len(delimiter) : end]
+			last := bytes.HasPrefix(rest, []byte("--"))
+			if !last && len(bytes.Trim(rest, " \t\r\n")) > 0 {
+				continue
+			}
+			if begin >= 0 {
+				if parts++; !yield(body[begin:max(begin, at-lineBreak(body[:at]))]) {
+					return
+				}
+			}
+			if last || parts == maxParts {
+				return
+			}
+			begin = end
 		}
-		start = end
-	}
-	if begin >= 0 { // cut short: a line break at the very end may be the delimiter's, as far as it came
-		last := body[begin:]
-		if i := bytes.LastIndexByte(last, '\r'); i >= 0 && bytes.HasPrefix(append(crlf[:2:2], delimiter...), last[i:]) {
-			last = last[:i]
+		if begin >= 0 { // cut short: a line break at the very end may be the delimiter's, as far as it came
+			last := body[begin:]
+			if i := bytes.LastIndexByte(last, '\r'); i >= 0 && bytes.HasPrefix(append(crlf[:2:2], delimiter...), last[i:]) {
+				last = last[:i]
+			}
+			yield(last)
 		}
-		parts = append(parts, last)
 	}
-	return parts
 }
 
 // lineBreak is the length of the line break that b ends with.
@@ -113,68 +122,40 @@ func lineBreak(b []byte) int {
 	return 0
 }
 
-// Find returns the part that an IMAP section path names (RFC 9051, 6.4.5.1): part 1 of an entity that is no multipart is
-// the entity itself, and a path leads on through embedded messages.
+// Find returns the part that an IMAP section path names (RFC 9051, 6.4.5.1). A message that is no multipart has one part,
+// number 1: itself. A path leads on through multiparts and through messages in messages, and nowhere else.
 func Find(raw []byte, path []int) (Part, bool) {
 	p := Whole(raw)
-	for i, n := range path {
-		if i > 0 {
-			if inner, ok := p.Embedded(); ok {
-				p = inner
-			}
+	message := true // p can be numbered: it is a whole message, or a multipart
+	for _, n := range path {
+		if inner, ok := p.Embedded(); ok && !message {
+			p, message = inner, true
 		}
-		if media, _ := p.MediaType(); !strings.HasPrefix(media, "multipart/") {
-			if n != 1 {
+		if media, _ := p.MediaType(); strings.HasPrefix(media, "multipart/") {
+			child, ok := p.nth(n)
+			if !ok {
 				return Part{}, false
 			}
-			continue
-		}
-		children := p.Children()
-		if n < 1 || n > len(children) {
+			p = child
+		} else if n != 1 || !message {
 			return Part{}, false
 		}
-		p = children[n-1]
+		message = false
 	}
 	return p, true
 }
 
-// Decoded returns the body without its transfer encoding; false if the encoding is not known (RFC 2045, 6).
-// A broken encoding gives what could be read.
-func (p Part) Decoded() ([]byte, bool) {
-	encoding := strings.ToLower(strings.TrimSpace(Get(p.Header, "Content-Transfer-Encoding")))
-	switch encoding {
-	case "", "7bit", "8bit", "binary":
-		return p.Body, true
-	case "base64":
-		decoded, _ := io.ReadAll(base64.NewDecoder(base64.StdEncoding, &base64Cleaner{p.Body}))
-		return decoded, true
-	case "quoted-printable":
-		decoded, _ := io.ReadAll(quotedprintable.NewReader(bytes.NewReader(p.Body)))
-		return decoded, true
-	}
-	return nil, false
-}
-
-// base64Cleaner leaves out what is not of the base64 alphabet (RFC 2045, 6.8).
-type base64Cleaner struct{ rest []byte }
-
-func (c *base64Cleaner) Read(b []byte) (int, error) {
-	n := 0
-	for n < len(b) && len(c.rest) > 0 {
-		ch := c.rest[0]
-		c.rest = c.rest[1:]
-		if ch >= 'a' && ch <= 'z' || ch >= 'A' && ch <= 'Z' || ch >= '0' && ch <= '9' || ch == '+' || ch == '/' || ch == '=' {
-			b[n] = ch
-			n++
+// nth returns part n of a multipart entity, from 1.
+func (p Part) nth(n int) (Part, bool) {
+	for child := range p.Parts() {
+		if n--; n == 0 {
+			return child, true
 		}
 	}
-	if n == 0 && len(b) > 0 {
-		return 0, io.EOF
-	}
-	return n, nil
+	return Part{}, false
 }
 
-// Text returns the body decoded to UTF-8; false for what is not text.
+// Text returns the body decoded to valid UTF-8; false for what is not text.
 func (p Part) Text() (string, bool) {
 	media, params := p.MediaType()
 	if !strings.HasPrefix(media, "text/") {
@@ -184,14 +165,7 @@ func (p Part) Text() (string, bool) {
 	if !ok {
 		return "", false
 	}
-	switch name := strings.ToLower(params["charset"]); name {
-	case "", "utf-8", "us-ascii":
-	default: // what is not known is searched as it is
-		if r, err := charset.Reader(name, bytes.NewReader(decoded)); err == nil {
-			decoded, _ = io.ReadAll(r)
-		}
-	}
-	return string(decoded), true
+	return string(toUTF8(decoded, params["charset"])), true
 }
 
 // WordDecoder decodes encoded words (RFC 2047) in every character set that is in use.

@@ -1,0 +1,90 @@
+package mime
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"unicode/utf8"
+)
+
+// Masks for eight ASCII characters in one word.
+const (
+	ones  = 0x0101010101010101
+	highs = 0x80 * ones
+)
+
+// Fold appends src as it is searched: what people take for the same becomes the same. Case, accents and other marks
+// do not count, compatibility forms are replaced by what they stand for (NFKD), ligatures and letters without a decomposition by
+// plain letters (œ: oe, ß: ss, ø: o, ɔ: o), typographic quotes and dashes by those of ASCII, and any run of white space and control
+// characters by one space, also where src joins dst. What is not UTF-8 becomes U+FFFD.
+//
+// A string that is part of another is, folded, part of the other folded; Fold of what is folded changes nothing.
+// A string of marks alone becomes empty.
+func Fold(dst, src []byte) []byte {
+	for len(src) >= 8 {
+		word := binary.LittleEndian.Uint64(src)
+		heptets := word &^ highs
+		spaces := (heptets ^ ' '*ones + 0x7f*ones) ^ highs // the high bit of each: is a space
+		twice := spaces << 8
+		if n := len(dst); n > 0 && dst[n-1] == ' ' {
+			twice |= 0x80
+		}
+		// What needs a closer look: other than ASCII, control characters, a space after a space.
+		special := (word | ^(heptets + 0x60*ones) | spaces&twice) & highs
+		upper := (heptets + (0x80-'A')*ones) &^ (heptets + (0x80-'Z'-1)*ones) & highs
+		dst = binary.LittleEndian.AppendUint64(dst, word|upper>>2)
+		if special == 0 {
+			src = src[8:]
+			continue
+		}
+		n := bits.TrailingZeros64(special) / 8
+		dst = dst[:len(dst)-8+n]
+		dst, src = foldSpecial(dst, src[n:])
+	}
+	for len(src) > 0 {
+		c := src[0]
+		if c <= ' ' || c >= utf8.RuneSelf {
+			dst, src = foldSpecial(dst, src)
+			continue
+		}
+		if 'A' <= c && c <= 'Z' {
+			c |= 0x20
+		}
+		dst = append(dst, c)
+		src = src[1:]
+	}
+	return dst
+}
+
+// foldSpecial folds white space or one character that is not ASCII from the front of src.
+func foldSpecial(dst, src []byte) (folded, rest []byte) {
+	if src[0] <= ' ' {
+		n := 1
+		for n < len(src) && src[n] <= ' ' {
+			n++
+		}
+		return appendSpace(dst), src[n:]
+	}
+	r, size := utf8.DecodeRune(src)
+	if entry := foldings().entry(r); entry != 0 {
+		switch entry >> 24 {
+		case foldedEmpty:
+		case foldedSpace:
+			dst = appendSpace(dst)
+		case 3:
+			dst = append(dst, byte(entry), byte(entry>>8), byte(entry>>16))
+		case 2:
+			dst = append(dst, byte(entry), byte(entry>>8))
+		case 1:
+			dst = append(dst, byte(entry))
+		}
+		return dst, src[size:]
+	}
+	return appendFolded(dst, r), src[size:]
+}
+
+func appendSpace(dst []byte) []byte {
+	if n := len(dst); n > 0 && dst[n-1] == ' ' {
+		return dst
+	}
+	return append(dst, ' ')
+}
