@@ -3,24 +3,23 @@ package link
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"log"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"github.com/hashicorp/yamux"
 )
 
 // Bounds of a session.
 const (
 	handshakeTimeout = 10 * time.Second
-	keepAlive        = 10 * time.Second // a dead peer is noticed within twice this
+	keepAlive        = 10 * time.Second // between pings
+	silentPings      = 2                // unanswered ones after which the peer is dead
 	writeTimeout     = 10 * time.Second
-	maxStreams       = 1 << 15 // opened by the peer, at one time
-	acceptBacklog    = 256
+	lingerTime       = 2 * time.Second // for the last frames to reach the peer when the session is closed
+	maxStreams       = 1 << 15         // opened by the peer, at one time
 )
 
 // ErrClosed reports a session that has ended.
@@ -28,18 +27,23 @@ var ErrClosed = errors.New("link is closed")
 
 // Session is one link: many streams over one connection.
 type Session struct {
-	mux  *yamux.Session
-	conn net.Conn
-}
+	conn     *tls.Conn
+	out      *output
+	heard    atomic.Bool   // something came since the last ping
+	done     chan struct{} // the session has ended
+	gone     chan struct{} // and its connection is closed
+	accepted sync.WaitGroup
 
-// Stream is one stream of a session, after its header.
-type Stream struct {
-	*yamux.Stream
-	Header Header
+	mu       sync.Mutex
+	streams  map[uint32]*Stream
+	next     uint32        // number of the next stream we open
+	peers    int           // streams opened by the peer
+	handle   func(*Stream) // nil until Serve
+	waiting  []*Stream     // opened by the peer before Serve
+	err      error         // why the session has ended
+	peerAway bool          // the peer takes no more streams
+	away     bool          // nor do we
 }
-
-// CloseWrite tells the peer that nothing more comes; reading goes on.
-func (s *Stream) CloseWrite() error { return s.Stream.Close() }
 
 // Dial connects to a cell and proves both identities. config comes from ClientConfig.
 func Dial(ctx context.Context, address string, config *tls.Config) (*Session, error) {
@@ -49,7 +53,7 @@ func Dial(ctx context.Context, address string, config *tls.Config) (*Session, er
 	if err != nil {
 		return nil, fmt.Errorf("cannot dial link: %w", err)
 	}
-	return open(ctx, tls.Client(conn, config), yamux.Client)
+	return open(ctx, tls.Client(conn, config), 1)
 }
 
 // Accept makes a session of a connection that a gateway has just opened. config comes from ServerConfig.
@@ -57,10 +61,10 @@ func Dial(ctx context.Context, address string, config *tls.Config) (*Session, er
 func Accept(ctx context.Context, conn net.Conn, config *tls.Config) (*Session, error) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
-	return open(ctx, tls.Server(conn, config), yamux.Server)
+	return open(ctx, tls.Server(conn, config), 2)
 }
 
-func open(ctx context.Context, conn *tls.Conn, start func(io.ReadWriteCloser, *yamux.Config) (*yamux.Session, error)) (*Session, error) {
+func open(ctx context.Context, conn *tls.Conn, first uint32) (*Session, error) {
 	if err := conn.HandshakeContext(ctx); err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("cannot secure link: %w", err)
@@ -69,96 +73,171 @@ func open(ctx context.Context, conn *tls.Conn, start func(io.ReadWriteCloser, *y
 		conn.Close()
 		return nil, fmt.Errorf("cannot secure link: protocol %q, want %q", got, ALPN)
 	}
-	mux, err := start(&coalescer{Conn: conn}, &yamux.Config{
-		AcceptBacklog:          acceptBacklog,
-		EnableKeepAlive:        true,
-		KeepAliveInterval:      keepAlive,
-		ConnectionWriteTimeout: writeTimeout,
-		MaxStreamWindowSize:    256 << 10,
-		StreamOpenTimeout:      30 * time.Second,
-		StreamCloseTimeout:     2 * time.Minute,
-		Logger:                 log.New(io.Discard, "", 0), // every fault also ends a stream or the session, and is logged there
+	s := &Session{conn: conn, out: newOutput(), next: first, streams: map[uint32]*Stream{},
+		done: make(chan struct{}), gone: make(chan struct{})}
+	go s.run()
+	return s, nil
+}
+
+// run has the session live until it ends, and then closes the connection once the peer has what was sent.
+func (s *Session) run() {
+	var loops sync.WaitGroup
+	loops.Go(func() {
+		if err := s.out.run(s.conn); err != nil {
+			s.end(fmt.Errorf("cannot write: %w", err))
+			return
+		}
+		s.conn.CloseWrite()
 	})
-	if err != nil {
-		conn.Close()
-		return nil, fmt.Errorf("cannot start link: %w", err)
+	loops.Go(func() { s.end(s.receive()) })
+	s.keep()
+	s.conn.SetDeadline(time.Now().Add(lingerTime))
+	loops.Wait()
+	s.conn.Close()
+	close(s.gone)
+}
+
+// end ends the session for the first reason there is; nil is the peer's orderly end.
+func (s *Session) end(err error) {
+	s.mu.Lock()
+	if s.err != nil {
+		s.mu.Unlock()
+		return
 	}
-	return &Session{mux: mux, conn: conn}, nil
+	if s.err = err; err == nil {
+		s.err = ErrClosed
+	}
+	all := make([]*Stream, 0, len(s.streams))
+	for _, st := range s.streams {
+		all = append(all, st)
+	}
+	s.mu.Unlock()
+	for _, st := range all {
+		st.lose()
+	}
+	s.out.close()
+	close(s.done)
 }
 
 // Open opens a stream and sends its header.
 func (s *Session) Open(h Header) (*Stream, error) {
-	st, err := s.mux.OpenStream()
+	payload, err := json.Marshal(h)
+	if err != nil || len(payload) > maxHeader {
+		return nil, fmt.Errorf("cannot open stream: header of %d octets; accepted are %d", len(payload), maxHeader)
+	}
+	st, err := s.newStream(h)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open stream: %w", err)
 	}
-	st.SetWriteDeadline(time.Now().Add(HeaderTimeout))
-	if err := WriteFrame(st, h); err != nil {
-		st.Close()
-		return nil, err
+	timeout := time.NewTimer(HeaderTimeout)
+	defer timeout.Stop()
+	for {
+		full := s.out.data(frameOpen, st.number, payload)
+		if full == nil {
+			return st, nil
+		}
+		select {
+		case <-full:
+			continue
+		case <-timeout.C:
+			err = errors.New("peer reads too slowly")
+		case <-s.done:
+			err = ErrClosed
+		}
+		s.drop(st)
+		return nil, fmt.Errorf("cannot open stream: %w", err)
 	}
-	st.SetWriteDeadline(time.Time{})
-	return &Stream{Stream: st, Header: h}, nil
 }
 
-// Serve accepts streams until the session ends or ctx is done, calls handle for each in its own goroutine after reading
-// the header, and closes the stream when handle returns. It returns once every handle has returned; the session
-// is closed by then. A peer over its limit of streams loses the newest.
+func (s *Session) newStream(h Header) (*Stream, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.err != nil:
+		return nil, ErrClosed
+	case s.peerAway || s.away:
+		return nil, errors.New("link takes no more streams")
+	case len(s.streams)-s.peers >= maxStreams:
+		return nil, errors.New("too many streams")
+	}
+	for s.next == 0 || s.streams[s.next] != nil {
+		s.next += 2
+	}
+	st := &Stream{Header: h, session: s, number: s.next, credit: firstWindow, allowed: firstWindow, window: firstWindow}
+	s.streams[st.number] = st
+	s.next += 2
+	return st, nil
+}
+
+// Serve takes the streams that the peer opens until the session ends or ctx is done, and calls handle for each in its own
+// goroutine. It closes the stream when handle returns, unless it was parked: such a stream lives on until it is closed.
+// Serve returns once every handle has returned and every stream has been closed; the session is closed by then. A peer over
+// its limit of streams loses the newest.
 func (s *Session) Serve(ctx context.Context, handle func(context.Context, *Stream)) error {
 	stop := context.AfterFunc(ctx, func() { s.Close() })
 	defer stop()
-	ctx, cancel := context.WithCancel(ctx)
-	var wg sync.WaitGroup
-	defer wg.Wait()
+	serving, cancel := context.WithCancel(ctx)
 	defer cancel()
-	slots := make(chan struct{}, maxStreams)
-	for {
-		st, err := s.mux.AcceptStream()
-		if err != nil {
-			s.Close()
-			if ctx.Err() != nil || errors.Is(err, io.EOF) || errors.Is(err, yamux.ErrSessionShutdown) {
-				return ErrClosed
-			}
-			return fmt.Errorf("link is lost: %w", err)
-		}
-		select {
-		case slots <- struct{}{}:
-		default:
-			st.Close()
-			continue
-		}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			defer st.Close()
-			st.SetReadDeadline(time.Now().Add(HeaderTimeout))
-			var h Header
-			if err := ReadFrame(st, &h); err != nil {
-				return
-			}
-			st.SetReadDeadline(time.Time{})
-			handle(ctx, &Stream{Stream: st, Header: h})
-		})
+	run := func(st *Stream) {
+		handle(serving, st)
+		st.handled()
 	}
+	s.mu.Lock()
+	s.handle = run
+	waiting := s.waiting
+	s.waiting = nil
+	s.mu.Unlock()
+	for _, st := range waiting {
+		go run(st)
+	}
+	<-s.done
+	cancel()
+	s.accepted.Wait()
+	if s.err == ErrClosed || ctx.Err() != nil {
+		return ErrClosed
+	}
+	return fmt.Errorf("link is lost: %w", s.err)
 }
 
 // GoAway tells the peer to open no more streams; those that are open go on.
-func (s *Session) GoAway() error { return s.mux.GoAway() }
+func (s *Session) GoAway() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return ErrClosed
+	}
+	if !s.away {
+		s.away = true
+		s.out.frame(frameAway, 0, nil)
+	}
+	return nil
+}
 
 // NumStreams counts the open streams of both directions.
-func (s *Session) NumStreams() int { return s.mux.NumStreams() }
+func (s *Session) NumStreams() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.streams)
+}
 
-// Close ends the session and all its streams.
-func (s *Session) Close() error { return s.mux.Close() }
+// Close ends the session and all its streams. What was written to them is sent first, for a short while.
+func (s *Session) Close() error {
+	s.end(nil)
+	<-s.gone
+	return nil
+}
 
 // Done is closed when the session has ended.
-func (s *Session) Done() <-chan struct{} { return s.mux.CloseChan() }
+func (s *Session) Done() <-chan struct{} { return s.done }
 
 // Err is nil until the session has ended, then ErrClosed.
 func (s *Session) Err() error {
-	if s.mux.IsClosed() {
+	select {
+	case <-s.done:
 		return ErrClosed
+	default:
+		return nil
 	}
-	return nil
 }
 
 // RemoteAddr is the peer's address.
