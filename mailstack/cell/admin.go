@@ -71,7 +71,7 @@ func (b *backend) Accounts(ctx context.Context, yield func(admin.Account) error)
 func (b *backend) SetPassword(ctx context.Context, address, hash string) error {
 	account, err := b.store.Account(ctx, address)
 	if err == nil {
-		err = b.store.SetPassword(ctx, account.ID, hash)
+		err = b.store.SetPassword(ctx, account.ID, hash, "")
 	}
 	if errors.Is(err, store.ErrNoAccount) {
 		return admin.ErrNoAccount

@@ -161,7 +161,7 @@ func (a *authenticator) redeem(ctx context.Context, st *link.Stream, service str
 		a.log.Warn("account is gone since its login", "account", address, "error", err)
 		return nil, false
 	}
-	account.Password = "" // no session needs it
+	account.Password, account.SCRAM = "", "" // no session needs them
 	conn := streams.NewConn(st, st.Header.RemoteAddr)
 	conn.Account, conn.TLSVersion = account, st.Header.TLSVersion
 	return conn, true
@@ -193,7 +193,7 @@ func (a *authenticator) replaceHash(ctx context.Context, r rehash) error {
 	if account.Password != r.hash {
 		return nil // changed since: the new password counts
 	}
-	if err := a.store.SetPassword(ctx, account.ID, hash); err != nil {
+	if err := a.store.SetPassword(ctx, account.ID, hash, account.SCRAM); err != nil {
 		return err
 	}
 	a.verifier.Remember(hash, r.password)

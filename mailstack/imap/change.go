@@ -21,7 +21,8 @@ func (s *Session) Store(w *imapserver.FetchWriter, set imap.NumSet, change *imap
 	if len(uids) == 0 {
 		return nil
 	}
-	messages, err := m.store.SetFlags(s.ctx, m.id, uids, change.Op, change.Flags, s)
+	entries, _, err := m.store.SetFlags(s.ctx, m.id, uids, store.FlagChange{Op: change.Op, Flags: change.Flags}, s)
+	messages := messagesOf(entries)
 	if err != nil {
 		return s.fail("STORE", err)
 	}
@@ -43,6 +44,14 @@ func (s *Session) Store(w *imapserver.FetchWriter, set imap.NumSet, change *imap
 		}
 	}
 	return nil
+}
+
+func messagesOf(entries []store.Entry) []store.Message {
+	messages := make([]store.Message, len(entries))
+	for i := range entries {
+		messages[i] = entries[i].Message()
+	}
+	return messages
 }
 
 // storedSilently takes in the outcome of a STORE that the client does not want to hear of, except where it differs from

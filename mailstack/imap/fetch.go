@@ -57,12 +57,12 @@ func (s *Session) markSeen(indexes []int, options *imap.FetchOptions) (map[imap.
 	if len(unseen) == 0 {
 		return nil, nil
 	}
-	messages, err := m.store.SetFlags(s.ctx, m.id, unseen, imap.StoreFlagsAdd, []imap.Flag{imap.FlagSeen}, s)
+	entries, _, err := m.store.SetFlags(s.ctx, m.id, unseen, store.FlagChange{Op: imap.StoreFlagsAdd, Flags: []imap.Flag{imap.FlagSeen}}, s)
 	if err != nil {
 		return nil, err
 	}
-	seen := make(map[imap.UID]struct{}, len(messages))
-	for _, message := range messages {
+	seen := make(map[imap.UID]struct{}, len(entries))
+	for _, message := range messagesOf(entries) {
 		m.view.setFlags(message, false)
 		seen[message.UID] = struct{}{}
 	}

@@ -30,7 +30,7 @@ func (s *Session) Create(name string, options *imap.CreateOptions) error {
 		}
 		use = specialUses[i]
 	}
-	_, err := s.store.CreateMailbox(s.ctx, s.account.ID, name, use)
+	_, err := s.store.CreateMailbox(s.ctx, s.account.ID, name, use, s)
 	return s.fail("CREATE", err)
 }
 
@@ -39,7 +39,7 @@ func (s *Session) Delete(name string) error {
 	s.wire.command = "DELETE"
 	mailbox, err := s.store.Mailbox(s.ctx, s.account.ID, name)
 	if err == nil {
-		err = s.store.DeleteMailbox(s.ctx, mailbox.ID)
+		err = s.store.DeleteMailbox(s.ctx, mailbox.ID, s)
 	}
 	if errors.Is(err, store.ErrMailboxInUse) && mailbox.Name != inbox {
 		return no(imap.ResponseCodeHasChildren, "Mailbox has mailboxes below it")
@@ -47,12 +47,12 @@ func (s *Session) Delete(name string) error {
 	return s.fail("DELETE", err)
 }
 
-// Rename implements imapserver.Session (RFC 9051, 6.3.6). INBOX keeps its name.
+// Rename implements imapserver.Session (RFC 9051, 6.3.6).
 func (s *Session) Rename(name, to string, _ *imap.RenameOptions) error {
 	s.wire.command = "RENAME"
 	mailbox, err := s.store.Mailbox(s.ctx, s.account.ID, name)
 	if err == nil {
-		err = s.store.RenameMailbox(s.ctx, mailbox.ID, to)
+		err = s.store.RenameMailbox(s.ctx, mailbox.ID, to, s)
 	}
 	return s.fail("RENAME", err)
 }

@@ -63,7 +63,7 @@ func TestSections(t *testing.T) {
 // checkSizes compares the sizes that BODYSTRUCTURE tells with the sections that FETCH gives.
 func checkSizes(t *testing.T, raw []byte) {
 	t.Helper()
-	_, bs := structure.Compute(raw)
+	bs := structure.Compute(raw).Body
 	bs.Walk(func(path []int, part imap.BodyStructure) bool {
 		single, ok := part.(*imap.BodyStructureSinglePart)
 		if !ok {

@@ -290,7 +290,7 @@ func TestMailboxes(t *testing.T) {
 		{"DELETE INBOX", "NO [CANNOT]"},
 		{"DELETE Dossiers", "NO [HASCHILDREN]"},
 		{"DELETE Nowhere", "NO [NONEXISTENT]"},
-		{"RENAME INBOX Old", "NO [CANNOT]"},
+		{"RENAME INBOX Drafts", "NO [ALREADYEXISTS]"},
 		{"RENAME Dossiers Dossiers/2026/x", "NO [CANNOT]"},
 		{"RENAME Dossiers Sent", "NO [ALREADYEXISTS]"},
 		{"RENAME Nowhere Else", "NO [NONEXISTENT]"},

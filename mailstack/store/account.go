@@ -8,7 +8,7 @@ import (
 	"gouv.tg/messagerie/mailstack/store/database"
 )
 
-const selectAccount = `SELECT a.id, a.address, a.name, a.entity, a.service, a.password, a.quota, a.disabled, s.used, s.messages
+const selectAccount = `SELECT a.id, a.address, a.name, a.entity, a.service, a.password, a.quota, a.disabled, s.used, s.messages, a.scram, a.hold
 	FROM accounts a LEFT JOIN account_state s ON s.account = a.id `
 
 func readAccount(r *database.Rows) Account {
@@ -17,7 +17,7 @@ func readAccount(r *database.Rows) Account {
 			Address: r.Text(1), Name: r.Text(2), Entity: r.Text(3), Service: r.Text(4),
 			Password: r.Text(5), QuotaBytes: r.Int(6),
 		},
-		ID: AccountID(r.Int(0)), Disabled: r.Bool(7), UsedBytes: r.Int(8), Messages: r.Int(9),
+		ID: AccountID(r.Int(0)), Disabled: r.Bool(7), UsedBytes: r.Int(8), Messages: r.Int(9), SCRAM: r.Text(10), Hold: r.Bool(11),
 	}
 }
 
@@ -82,11 +82,33 @@ func (s *Store) AccountsHash(ctx context.Context) (string, error) {
 // Passwords do not count: nothing but a login depends on them, and those read them anew.
 func (s *Store) AccountsChanged() <-chan struct{} { return s.accountsChanged.wait() }
 
-// SetPassword replaces the password hash of an account; a later reconciliation keeps it unless the source's
-// own hash changes.
-func (s *Store) SetPassword(ctx context.Context, id AccountID, hash string) error {
+// Quota is what an account may store, and stores. What is in the vault does not count.
+type Quota struct {
+	UsedBytes, LimitBytes int64 // LimitBytes 0: no limit
+	Messages              int64
+}
+
+// Quota returns the quota of an account (RFC 9208); ErrNoAccount if there is none.
+func (s *Store) Quota(ctx context.Context, id AccountID) (q Quota, err error) {
+	err = s.read(ctx, func(c *database.Conn) error {
+		found, err := c.Row(func(r *database.Rows) { q = Quota{r.Int(0), r.Int(1), r.Int(2)} },
+			"SELECT s.used, a.quota, s.messages FROM accounts a LEFT JOIN account_state s ON s.account = a.id WHERE a.id = ?", int64(id))
+		if err == nil && !found {
+			err = ErrNoAccount
+		}
+		return err
+	})
+	if err != nil {
+		return Quota{}, fmt.Errorf("cannot read a quota: %w", err)
+	}
+	return q, nil
+}
+
+// SetPassword replaces the password hash of an account and the SCRAM verifier of the same password (RFC 5803), empty for
+// none; a later reconciliation keeps them unless the source's own hash changes.
+func (s *Store) SetPassword(ctx context.Context, id AccountID, hash, scram string) error {
 	err := s.submit(ctx, &op{apply: func(t *tx) error {
-		n, err := t.db.Exec("UPDATE accounts SET password = ? WHERE id = ?", hash, int64(id))
+		n, err := t.db.Exec("UPDATE accounts SET password = ?, scram = ? WHERE id = ?", hash, scram, int64(id))
 		if err == nil && n == 0 {
 			err = ErrNoAccount
 		}

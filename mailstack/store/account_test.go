@@ -97,7 +97,7 @@ func TestPasswords(t *testing.T) {
 	}
 	reconcile("one")
 	id := expect("one")
-	if err := s.SetPassword(ctx, id, "mine"); err != nil {
+	if err := s.SetPassword(ctx, id, "mine", ""); err != nil {
 		t.Fatal(err)
 	}
 	expect("mine")
@@ -110,7 +110,7 @@ func TestPasswords(t *testing.T) {
 	expect("two")
 	reconcile("")
 	expect("two")
-	if err := s.SetPassword(ctx, id+1, "x"); !errors.Is(err, ErrNoAccount) {
+	if err := s.SetPassword(ctx, id+1, "x", ""); !errors.Is(err, ErrNoAccount) {
 		t.Errorf("unknown account: %v", err)
 	}
 }

@@ -33,79 +33,93 @@ func sorted(uids []imap.UID) []imap.UID {
 	return slices.Compact(uids)
 }
 
-// SetFlags changes the flags of messages and returns those that exist as they are then, in ascending order
-// of UIDs, also the unchanged ones. UIDs that do not exist are passed over. Many messages are changed in
-// several commits; after an error, those returned were changed.
-func (s *Store) SetFlags(ctx context.Context, id MailboxID, uids []imap.UID, op imap.StoreFlagsOp, flags []imap.Flag, origin any) ([]Message, error) {
-	set, err := parseFlags(flags)
-	if err != nil {
-		return nil, fmt.Errorf("cannot set flags: %w", err)
-	}
-	var all, some []Message
-	err = s.inChunks(ctx, "set flags", id, uids, func(t *tx, a *accountState, m *mailboxState, chunk []imap.UID) (err error) {
-		some, err = t.setFlags(a, m, chunk, op, set, origin)
-		return err
-	}, func() { all = append(all, some...) })
-	return all, err
+// FlagChange is what STORE does to flags.
+type FlagChange struct {
+	Op    imap.StoreFlagsOp
+	Flags []imap.Flag
+	// UnchangedSince leaves messages alone whose modseq is greater (RFC 7162, 3.1.3); nil: changes all.
+	UnchangedSince *uint64
 }
 
-func (t *tx) setFlags(a *accountState, m *mailboxState, uids []imap.UID, op imap.StoreFlagsOp, flags flagSet, origin any) ([]Message, error) {
-	var messages, changed []Message
+// SetFlags changes the flags of messages and returns those that exist as they are then, in ascending order
+// of UIDs, also those that had the flags already; and the UIDs of those that were left alone because of
+// change.UnchangedSince. UIDs that do not exist are passed over. Many messages are changed in several
+// commits; after an error, those returned were changed.
+func (s *Store) SetFlags(ctx context.Context, id MailboxID, uids []imap.UID, change FlagChange, origin any) (entries []Entry, modified []imap.UID, err error) {
+	set, err := ParseFlags(change.Flags)
+	if err != nil {
+		return nil, nil, fmt.Errorf("cannot set flags: %w", err)
+	}
+	var some []Entry
+	var left []imap.UID
+	err = s.inChunks(ctx, "set flags", id, uids, func(t *tx, a *accountState, m *mailboxState, chunk []imap.UID) (err error) {
+		some, left, err = t.setFlags(a, m, chunk, change, set, origin)
+		return err
+	}, func() { entries, modified = append(entries, some...), append(modified, left...) })
+	return entries, modified, err
+}
+
+func (t *tx) setFlags(a *accountState, m *mailboxState, uids []imap.UID, change FlagChange, flags FlagSet, origin any) (entries []Entry, modified []imap.UID, err error) {
+	var changed []Entry
 	var modseq uint64
 	for _, uid := range uids {
-		r, found, err := t.row(m, uid)
+		e, found, err := t.entry(m, uid)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if !found {
 			continue
 		}
-		to, err := r.flags.change(op, flags)
-		if err != nil {
-			return nil, err
+		if change.UnchangedSince != nil && e.ModSeq > *change.UnchangedSince {
+			modified = append(modified, uid)
+			continue
 		}
-		if to != r.flags {
+		to, err := e.Flags.change(change.Op, flags)
+		if err != nil {
+			return nil, nil, err
+		}
+		if to != e.Flags {
 			if modseq == 0 {
 				modseq = t.nextModSeq(a)
 			}
-			if r, err = t.reflag(m, r, to, modseq); err != nil {
-				return nil, err
+			if err := t.reflag(m, &e, to, modseq); err != nil {
+				return nil, nil, err
 			}
-			changed = append(changed, r.message())
+			changed = append(changed, e)
 		}
-		messages = append(messages, r.message())
+		entries = append(entries, e)
 	}
 	if len(changed) > 0 {
-		t.tell(m.id, EventFlags, origin, changed...)
+		t.tell(m, EventFlags, origin, changed...)
 	}
-	return messages, nil
+	return entries, modified, nil
 }
 
-func (t *tx) reflag(m *mailboxState, r row, to flagSet, modseq uint64) (row, error) {
+func (t *tx) reflag(m *mailboxState, e *Entry, to FlagSet, modseq uint64) error {
 	_, err := t.db.Exec("UPDATE messages SET modseq = ?, flags = ?, keywords = ? WHERE mailbox = ? AND uid = ?",
-		modseq, to.bits, to.keywords, int64(m.id), r.uid)
+		modseq, to.Bits, to.Keywords, int64(m.id), uint32(e.UID))
 	if err != nil {
-		return r, fmt.Errorf("cannot set the flags of message %d in mailbox %d: %w", r.uid, m.id, err)
+		return fmt.Errorf("cannot set the flags of message %d in mailbox %d: %w", e.UID, m.id, err)
 	}
-	m.count(r, -1)
-	r.flags, r.modseq = to, modseq
-	m.count(r, 1)
+	m.count(e, -1)
+	e.Flags, e.ModSeq = to, modseq
+	m.count(e, 1)
 	m.modseq = modseq
 	t.touchMailbox(m)
-	return r, nil
+	return nil
 }
 
 // Expunge removes those of the messages that have \Deleted; uids nil means all that have it. It returns
-// UID and modseq of what it removed. Many messages are removed in several commits; after an error, those
+// what it removed, with the modseq of the removal. Many messages are removed in several commits; after an error, those
 // returned were removed.
-func (s *Store) Expunge(ctx context.Context, id MailboxID, uids []imap.UID, origin any) ([]Message, error) {
+func (s *Store) Expunge(ctx context.Context, id MailboxID, uids []imap.UID, origin any) ([]Entry, error) {
 	if uids == nil {
 		var err error
 		if uids, err = s.deletedUIDs(ctx, id); err != nil {
 			return nil, fmt.Errorf("cannot expunge: %w", err)
 		}
 	}
-	var all, some []Message
+	var all, some []Entry
 	err := s.inChunks(ctx, "expunge", id, uids, func(t *tx, a *accountState, m *mailboxState, chunk []imap.UID) (err error) {
 		some, err = t.expunge(a, m, chunk, origin)
 		return err
@@ -130,30 +144,27 @@ func (s *Store) deletedUIDs(ctx context.Context, id MailboxID) ([]imap.UID, erro
 	return uids, err
 }
 
-func (t *tx) expunge(a *accountState, m *mailboxState, uids []imap.UID, origin any) ([]Message, error) {
-	var gone []Message
-	var modseq uint64
+func (t *tx) expunge(a *accountState, m *mailboxState, uids []imap.UID, origin any) ([]Entry, error) {
+	var entries []Entry
 	for _, uid := range uids {
-		r, found, err := t.row(m, uid)
+		e, found, err := t.entry(m, uid)
 		if err != nil {
 			return nil, err
 		}
-		if !found || r.flags.deleted() == 0 {
-			continue
+		if found && e.Flags.deleted() != 0 {
+			entries = append(entries, e)
 		}
-		if modseq == 0 {
-			modseq = t.nextModSeq(a)
-		}
-		if err := t.take(a, m, r, modseq); err != nil {
-			return nil, err
-		}
-		if err := t.release(r.content); err != nil {
-			return nil, err
-		}
-		gone = append(gone, Message{UID: uid, ModSeq: modseq})
 	}
-	if len(gone) > 0 {
-		t.tell(m.id, EventExpunged, origin, gone...)
+	return t.remove(a, m, entries, origin)
+}
+
+// remove removes messages for good, or to the vault. It returns them with the modseq of the removal.
+func (t *tx) remove(a *accountState, m *mailboxState, entries []Entry, origin any) ([]Entry, error) {
+	if len(entries) == 0 {
+		return nil, nil
 	}
-	return gone, nil
+	if err := t.discard(a, m.name, entries, t.now.UnixMilli()); err != nil {
+		return nil, err
+	}
+	return t.takeAll(a, m, entries, origin)
 }

@@ -56,15 +56,37 @@ var rules = []struct{ what, query string }{
 		`SELECT 'mailbox ' || v.mailbox || ' uid ' || v.uid FROM vanished v JOIN mailbox_state s ON s.mailbox = v.mailbox
 		 WHERE v.uid >= s.uid_next OR v.modseq > s.modseq
 		   OR EXISTS (SELECT 1 FROM messages m WHERE m.mailbox = v.mailbox AND m.uid = v.uid)`},
+	{"counts its vanished messages wrong",
+		`SELECT 'mailbox ' || s.mailbox FROM mailbox_state s LEFT JOIN (SELECT mailbox, COUNT(*) n FROM vanished GROUP BY mailbox) v
+		 ON v.mailbox = s.mailbox WHERE s.vanished <> COALESCE(v.n, 0)`},
+	{"has vanished messages below its floor, or a floor above its modseq",
+		`SELECT 'mailbox ' || s.mailbox FROM mailbox_state s WHERE s.floor > s.modseq
+		 OR EXISTS (SELECT 1 FROM vanished v WHERE v.mailbox = s.mailbox AND v.modseq <= s.floor)`},
+	{"changed before it came",
+		`SELECT 'mailbox ' || mailbox || ' uid ' || uid FROM messages WHERE modseq < added`},
 	{"refers to a content that does not exist",
 		`SELECT 'mailbox ' || mailbox || ' uid ' || uid FROM messages WHERE content NOT IN (SELECT id FROM contents)`},
+	{"refers to a content that does not exist",
+		`SELECT 'vault ' || id FROM vault WHERE content NOT IN (SELECT id FROM contents)`},
 	{"refers to a content that does not exist",
 		`SELECT 'queue item ' || id FROM queue WHERE content NOT IN (SELECT id FROM contents)`},
 	{"counts its references wrong",
 		`SELECT 'content ' || c.id FROM contents c
 		 LEFT JOIN (SELECT content, COUNT(*) n FROM messages GROUP BY content) m ON m.content = c.id
 		 LEFT JOIN (SELECT content, COUNT(*) n FROM queue GROUP BY content) q ON q.content = c.id
-		 WHERE c.refs <> COALESCE(m.n, 0) + COALESCE(q.n, 0)`},
+		 LEFT JOIN (SELECT content, COUNT(*) n FROM vault GROUP BY content) v ON v.content = c.id
+		 WHERE c.refs <> COALESCE(m.n, 0) + COALESCE(q.n, 0) + COALESCE(v.n, 0)`},
+	{"has an id that was not given yet",
+		`SELECT 'content ' || id FROM contents WHERE id >= (SELECT next_content FROM meta)
+		 UNION ALL SELECT 'vault ' || id FROM vault WHERE id >= (SELECT next_vault FROM meta)`},
+	{"has no account",
+		`SELECT 'vault ' || id FROM vault WHERE account NOT IN (SELECT id FROM accounts)
+		 UNION ALL SELECT 'subscription to ' || name FROM subscriptions WHERE account NOT IN (SELECT id FROM accounts)`},
+	{"is on no mailbox",
+		`SELECT 'rights of ' || identifier FROM acl WHERE mailbox NOT IN (SELECT id FROM mailboxes)
+		 UNION ALL SELECT 'annotation ' || name FROM metadata WHERE mailbox <> 0 AND mailbox NOT IN (SELECT id FROM mailboxes)`},
+	{"has not the size of its content",
+		`SELECT 'vault ' || v.id FROM vault v JOIN contents c ON c.id = v.content WHERE v.size <> c.length`},
 	{"has not the size of its content",
 		`SELECT 'mailbox ' || m.mailbox || ' uid ' || m.uid FROM messages m JOIN contents c ON c.id = m.content WHERE m.size <> c.length`},
 	{"has no envelope or body structure",
@@ -81,16 +103,7 @@ var rules = []struct{ what, query string }{
 // checksum. It reads everything and may run beside writers. At most 1,000 problems are listed.
 func (s *Store) Check(ctx context.Context) ([]Problem, error) {
 	c := checker{s: s, ctx: ctx}
-	err := s.read(ctx, func(db *database.Conn) error {
-		if err := db.Control("BEGIN"); err != nil {
-			return err
-		}
-		err := c.check(db)
-		if rerr := db.Control("ROLLBACK"); err == nil {
-			err = rerr
-		}
-		return err
-	})
+	err := s.snapshot(ctx, c.check)
 	if err != nil && !errors.Is(err, errEnough) {
 		return c.problems, fmt.Errorf("cannot check the store: %w", err)
 	}
@@ -138,7 +151,7 @@ func (c *checker) check(db *database.Conn) error {
 func (c *checker) contents(db *database.Conn) error {
 	return db.Each(func(r *database.Rows) error {
 		if _, err := c.s.log.Read(readRef(r)); err != nil {
-			return c.add(fmt.Sprintf("content %d", r.Int(4)), err.Error())
+			return c.add(fmt.Sprintf("content %d", r.Int(6)), err.Error())
 		}
 		return c.ctx.Err()
 	}, "SELECT "+refColumns+", c.id FROM contents c ORDER BY c.segment, c.offset")

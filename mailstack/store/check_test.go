@@ -33,7 +33,17 @@ func TestCheckFinds(t *testing.T) {
 		{"vanished", "INSERT INTO vanished SELECT mailbox, modseq, uid FROM messages", "vanished and is still there"},
 		{"special use", "DROP INDEX mailboxes_special_use; UPDATE mailboxes SET special_use = '\\Sent' WHERE name = 'Trash'", "occurs twice"},
 		{"delivered", "INSERT INTO delivered VALUES (99, 99, 'x', 0)", "delivered to no account"},
-		{"doomed", "INSERT INTO doomed SELECT id FROM mailboxes", "removed and still there"},
+		{"next content", "UPDATE meta SET next_content = 1", "id that was not given"},
+		{"next vault", "INSERT INTO vault SELECT 1, 99, 'x', uid, 0, '', 0, 0, size, content, 0 FROM messages", "id that was not given"},
+		{"content of the vault", "INSERT INTO vault SELECT 1, 0, 'x', uid, 0, '', 0, 0, size, 99, 0 FROM messages", "content that does not exist"},
+		{"account of the vault", "INSERT INTO vault SELECT 7, 0, 'x', uid, 0, '', 0, 0, size, content, 0 FROM messages", "no account"},
+		{"vanished records", "UPDATE mailbox_state SET vanished = 1", "counts its vanished"},
+		{"vanished floor", "INSERT INTO vanished VALUES (1, 1, 99); UPDATE mailbox_state SET vanished = 1, floor = 1 WHERE mailbox = 1", "below its floor"},
+		{"added", "UPDATE messages SET added = modseq + 1", "changed before it came"},
+		{"subscription", "INSERT INTO subscriptions VALUES (9, 'x')", "no account"},
+		{"rights", "INSERT INTO acl VALUES (99, 'anyone', 'l')", "is on no mailbox"},
+		{"annotation", "INSERT INTO metadata VALUES (99, 0, '/x', 'y')", "is on no mailbox"},
+		{"doomed", "INSERT INTO doomed SELECT id, account, name, 0 FROM mailboxes", "removed and still there"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

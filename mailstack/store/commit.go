@@ -105,8 +105,8 @@ func (s *Store) applyOneByOne(ops []*op) error {
 // finish writes the counters and commits.
 func (s *Store) finish(end segment.Position) error {
 	t := s.tx
-	_, err := t.db.Exec("UPDATE meta SET uid_validity = ?, segment = ?, offset = ? WHERE id = 1",
-		t.uidValidity, end.Segment, end.Offset)
+	_, err := t.db.Exec("UPDATE meta SET uid_validity = ?, next_content = ?, next_vault = ?, segment = ?, offset = ? WHERE id = 1",
+		t.uidValidity, int64(t.nextContent), t.nextVault, end.Segment, end.Offset)
 	if err != nil {
 		return fmt.Errorf("cannot write the store's counters: %w", err)
 	}

@@ -7,10 +7,10 @@ import (
 	"github.com/emersion/go-imap/v2"
 )
 
-// Copy copies messages to another mailbox of the same account, all or none (RFC 9051, 6.4.7): the copies
-// refer to the same bytes and have the same flags and date. It returns the UIDs of those that exist and
-// of their copies, in the same order, and the UIDVALIDITY of the target. Errors: ErrNoMailbox (also for a
-// mailbox of another account), ErrOverQuota.
+// Copy copies messages to another mailbox, all or none (RFC 9051, 6.4.7): the copies refer to the same bytes and have
+// the same flags and date. The mailbox may be another account's, whose quota is then charged; whether the caller may
+// write there is the caller's to know. It returns the UIDs of those that exist and of their copies, in the same order,
+// and the UIDVALIDITY of the target. Errors: ErrNoMailbox, ErrOverQuota.
 func (s *Store) Copy(ctx context.Context, from MailboxID, uids []imap.UID, to MailboxID, origin any) (src, dst []imap.UID, uidValidity uint32, err error) {
 	uids = sorted(uids)
 	err = s.mailboxOp(ctx, "copy messages", from, func(t *tx, a *accountState, m *mailboxState) (err error) {
@@ -23,8 +23,8 @@ func (s *Store) Copy(ctx context.Context, from MailboxID, uids []imap.UID, to Ma
 	return src, dst, uidValidity, nil
 }
 
-// Move moves messages to another mailbox of the same account (RFC 6851). Each message moves as a whole; many
-// are moved in several commits, and after an error those returned were moved. Otherwise like Copy.
+// Move moves messages to another mailbox (RFC 6851). Each message moves as a whole; many are moved in several commits,
+// and after an error those returned were moved. Within an account no quota stands in the way. Otherwise like Copy.
 func (s *Store) Move(ctx context.Context, from MailboxID, uids []imap.UID, to MailboxID, origin any) (src, dst []imap.UID, uidValidity uint32, err error) {
 	var someSrc, someDst []imap.UID
 	err = s.inChunks(ctx, "move messages", from, uids, func(t *tx, a *accountState, m *mailboxState, chunk []imap.UID) (err error) {
@@ -35,56 +35,66 @@ func (s *Store) Move(ctx context.Context, from MailboxID, uids []imap.UID, to Ma
 }
 
 func (t *tx) transfer(a *accountState, from *mailboxState, toID MailboxID, uids []imap.UID, origin any, move bool) (src, dst []imap.UID, uidValidity uint32, err error) {
-	to, err := t.mailbox(toID)
+	to, b, err := t.mailboxAndAccount(toID)
 	if err != nil {
 		return nil, nil, 0, err
 	}
-	if to.account != from.account {
-		return nil, nil, 0, fmt.Errorf("%w: mailbox of another account", ErrNoMailbox)
-	}
-	rows, bytes, err := t.rows(from, uids)
+	entries, bytes, err := t.entries(from, uids)
 	if err != nil {
 		return nil, nil, 0, err
 	}
-	if !move && len(rows) > 0 && !a.admits(bytes) {
+	if len(entries) == 0 {
+		return nil, nil, to.uidValidity, nil
+	}
+	if (!move || a != b) && !b.admits(bytes) {
 		return nil, nil, 0, ErrOverQuota
 	}
-	var gone []Message
-	for _, r := range rows {
-		if move {
-			// Whatever the quota says now: the account has the message already.
-			modseq := t.nextModSeq(a)
-			if err := t.take(a, from, r, modseq); err != nil {
-				return nil, nil, 0, err
-			}
-			gone = append(gone, Message{UID: imap.UID(r.uid), ModSeq: modseq})
-		} else if err := t.refer(r.content); err != nil {
-			return nil, nil, 0, err
-		}
-		src = append(src, imap.UID(r.uid))
-		placed, err := t.place(a, to, r, origin)
-		if err != nil {
-			return nil, nil, 0, err
-		}
-		dst = append(dst, placed.UID)
+	if err := to.hasRoom(len(entries)); err != nil {
+		return nil, nil, 0, err
 	}
-	if len(gone) > 0 {
-		t.tell(from.id, EventExpunged, origin, gone...)
+	if move {
+		_, err = t.takeAll(a, from, entries, origin)
+	} else {
+		err = t.referAll(entries)
+	}
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	src = make([]imap.UID, len(entries))
+	for i := range entries {
+		src[i] = entries[i].UID
+	}
+	copies, err := t.placeAll(b, to, entries, origin)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	dst = make([]imap.UID, len(copies))
+	for i := range copies {
+		dst[i] = copies[i].UID
 	}
 	return src, dst, to.uidValidity, nil
 }
 
-// rows reads the messages that exist.
-func (t *tx) rows(m *mailboxState, uids []imap.UID) (rows []row, bytes int64, err error) {
-	for _, uid := range uids {
-		r, found, err := t.row(m, uid)
-		if err != nil {
-			return nil, 0, err
+// takeAll takes messages out of a mailbox and tells of it. It returns them with the modseq of that.
+func (t *tx) takeAll(a *accountState, m *mailboxState, entries []Entry, origin any) ([]Entry, error) {
+	modseq := t.nextModSeq(a)
+	gone := make([]Entry, len(entries))
+	for i := range entries {
+		if err := t.take(a, m, &entries[i], modseq); err != nil {
+			return nil, err
 		}
-		if found {
-			rows = append(rows, r)
-			bytes += r.size
+		gone[i] = entries[i]
+		gone[i].ModSeq = modseq
+	}
+	t.tell(m, EventExpunged, origin, gone...)
+	return gone, nil
+}
+
+func (t *tx) referAll(entries []Entry) error {
+	for i := range entries {
+		if err := t.refer(entries[i].Content); err != nil {
+			return fmt.Errorf("cannot copy message %d: %w", entries[i].UID, err)
 		}
 	}
-	return rows, bytes, nil
+	return nil
 }

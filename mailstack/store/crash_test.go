@@ -78,7 +78,7 @@ func victim(dir string) error {
 					_, _, _, err = s.Copy(ctx, p.Mailbox, uid, trash.ID, nil)
 				}
 				if err == nil {
-					_, err = s.SetFlags(ctx, p.Mailbox, uid, imap.StoreFlagsAdd, []imap.Flag{imap.FlagSeen}, nil)
+					_, _, err = s.SetFlags(ctx, p.Mailbox, uid, FlagChange{Op: imap.StoreFlagsAdd, Flags: []imap.Flag{imap.FlagSeen}}, nil)
 				}
 				if err != nil {
 					fmt.Fprintln(os.Stderr, err)

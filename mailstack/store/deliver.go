@@ -7,11 +7,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/emersion/go-imap/v2"
-
 	"gouv.tg/messagerie/mailstack/store/database"
 	"gouv.tg/messagerie/mailstack/store/segment"
-	"gouv.tg/messagerie/mailstack/store/structure"
 )
 
 const (
@@ -19,31 +16,13 @@ const (
 	maxAddress    = 1000
 )
 
-// content is a message's bytes and what was computed from them.
-type content struct {
-	raw       []byte
-	envelope  []byte // nil when only the queue gets the message
-	structure []byte
-}
-
-func newContent(raw []byte, indexed bool) content {
-	c := content{raw: raw}
-	if c.raw == nil {
-		c.raw = []byte{}
-	}
-	if indexed {
-		e, b := structure.Compute(raw)
-		c.envelope, c.structure = structure.EncodeEnvelope(e), structure.EncodeBody(b)
-	}
-	return c
-}
-
 // delivery is a Delivery with everything computed that needs no transaction.
 type delivery struct {
 	Delivery
 	content content
+	ref     segment.Ref
 	names   []string // of Local's mailboxes
-	flags   []flagSet
+	flags   []FlagSet
 	tokens  []string // of Queue
 	placed  []Placed
 }
@@ -61,8 +40,7 @@ func (s *Store) Deliver(ctx context.Context, d Delivery) ([]Placed, error) {
 	if len(p.Local)+len(p.Queue) == 0 {
 		return nil, nil
 	}
-	o := &op{raw: p.content.raw, decide: p.decide}
-	o.apply = func(t *tx) error { return p.apply(t, o.ref) }
+	o := &op{records: []record{{p.content.record, &p.ref}}, decide: p.decide, apply: p.apply}
 	if err := s.submit(ctx, o); err != nil {
 		return nil, fmt.Errorf("cannot deliver: %w", err)
 	}
@@ -88,7 +66,7 @@ func prepare(d Delivery, now time.Time) (*delivery, error) {
 				return nil, err
 			}
 		}
-		flags, err := parseFlags(r.Flags)
+		flags, err := ParseFlags(r.Flags)
 		if err != nil {
 			return nil, err
 		}
@@ -109,7 +87,7 @@ func newToken() string {
 	return hex.EncodeToString(b[:])
 }
 
-func (p *delivery) size() int64 { return int64(len(p.content.raw)) }
+func (p *delivery) size() int64 { return p.content.size }
 
 // decide sets aside room for the message in all accounts.
 func (p *delivery) decide(t *tx) (err error) {
@@ -155,7 +133,7 @@ func (t *tx) record(a AccountID, id string) (bool, error) {
 	return n == 0, err
 }
 
-func (p *delivery) apply(t *tx, ref segment.Ref) error {
+func (p *delivery) apply(t *tx) error {
 	p.placed = make([]Placed, len(p.Local))
 	live, err := p.recordAll(t)
 	if err != nil {
@@ -168,7 +146,7 @@ func (p *delivery) apply(t *tx, ref segment.Ref) error {
 	if live+len(queue) == 0 {
 		return nil
 	}
-	id, err := t.addContent(p.content, ref, live+len(queue))
+	id, err := t.addContent(&p.content, p.ref, live+len(queue), 0)
 	if err != nil {
 		return err
 	}
@@ -184,7 +162,8 @@ func (p *delivery) apply(t *tx, ref segment.Ref) error {
 		if err != nil {
 			return err
 		}
-		if p.placed[i], err = t.admit(a, m, row{content: id, size: p.size(), flags: p.flags[i], date: p.InternalDate.UnixMilli()}, nil); err != nil {
+		e := Entry{Content: id, Size: uint32(p.size()), Flags: p.flags[i], Date: p.InternalDate.UnixMilli()}
+		if p.placed[i], err = t.admit(a, m, e, nil); err != nil {
 			return err
 		}
 	}
@@ -227,58 +206,5 @@ func (t *tx) deliverTo(a *accountState, name string) (*mailboxState, error) {
 	if err != nil || m != nil {
 		return m, err
 	}
-	return t.makePath(a, name, "", true)
-}
-
-func (t *tx) addContent(c content, ref segment.Ref, refs int) (int64, error) {
-	id := t.nextContent
-	t.nextContent++
-	_, err := t.db.Exec("INSERT INTO contents (id, segment, offset, length, crc, refs, envelope, structure) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-		id, ref.Segment, ref.Offset, ref.Length, ref.CRC, refs, c.envelope, c.structure)
-	if err != nil {
-		return 0, fmt.Errorf("cannot add the content: %w", err)
-	}
-	return id, nil
-}
-
-// Append adds a message to a mailbox, as IMAP APPEND does (RFC 9051, 6.3.12). A zero date means now.
-func (s *Store) Append(ctx context.Context, id MailboxID, raw []byte, flags []imap.Flag, date time.Time, origin any) (Placed, error) {
-	set, err := parseFlags(flags)
-	if err != nil {
-		return Placed{}, fmt.Errorf("cannot append: %w", err)
-	}
-	if len(raw) > segment.MaxRecord {
-		return Placed{}, fmt.Errorf("cannot append: %w: %d bytes", ErrTooLarge, len(raw))
-	}
-	if date.IsZero() {
-		date = s.now()
-	}
-	c, size := newContent(raw, true), int64(len(raw))
-	var placed Placed
-	o := &op{raw: c.raw, decide: func(t *tx) error {
-		_, a, err := t.mailboxAndAccount(id)
-		if err == nil && !a.admits(size) {
-			err = ErrOverQuota
-		}
-		if err == nil {
-			t.promise(a, size)
-		}
-		return err
-	}}
-	o.apply = func(t *tx) error {
-		m, a, err := t.mailboxAndAccount(id)
-		if err != nil {
-			return err
-		}
-		content, err := t.addContent(c, o.ref, 1)
-		if err != nil {
-			return err
-		}
-		placed, err = t.admit(a, m, row{content: content, size: size, flags: set, date: date.UnixMilli()}, origin)
-		return err
-	}
-	if err := s.submit(ctx, o); err != nil {
-		return Placed{}, fmt.Errorf("cannot append: %w", err)
-	}
-	return placed, nil
+	return t.makePath(a, name, "", true, nil)
 }

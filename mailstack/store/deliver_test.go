@@ -213,7 +213,7 @@ func TestQuota(t *testing.T) {
 			return second(s.ReconcileAccounts(ctx, l, ""))
 		}, nil, 3000},
 		{"move when over", func() error { _, _, _, err := s.Move(ctx, trash.ID, one, inbox.ID, nil); return err }, nil, 3000},
-		{"delete", func() error { return s.DeleteMailbox(ctx, trash.ID) }, nil, 2000},
+		{"delete", func() error { return s.DeleteMailbox(ctx, trash.ID, nil) }, nil, 2000},
 		{"no quota", func() error { return second(s.ReconcileAccounts(ctx, specs(1), "")) }, nil, 2000},
 		{"append without quota", func() error {
 			return second(s.Append(ctx, inbox.ID, testMessage("x", 9000), nil, time.Time{}, nil))
@@ -272,7 +272,7 @@ func TestTooManyPending(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := s.SetPassword(context.Background(), 1, ""); !errors.Is(err, ErrTooManyPending) {
+	if err := s.SetPassword(context.Background(), 1, "", ""); !errors.Is(err, ErrTooManyPending) {
 		t.Errorf("got %v", err)
 	}
 	close(busy)

@@ -9,7 +9,7 @@
 // harmless, and never referred to.
 //
 // One copy of a message's bytes, envelope and body structure serves all its recipients in the cell, its
-// copies in other mailboxes and its queue items; the number of references is counted. Bytes that nothing
+// copies in other mailboxes, its queue items and the vault; the number of references is counted. Bytes that nothing
 // refers to any more stay in the log: every content row and every record has its length, so that a
 // compaction can rewrite mostly dead segments, which is not done yet.
 //

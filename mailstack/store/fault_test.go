@@ -75,7 +75,7 @@ func TestDiskFull(t *testing.T) {
 				}
 			})
 			wg.Go(func() {
-				if _, err := s.SetFlags(ctx, inbox.ID, []imap.UID{1}, imap.StoreFlagsAdd, []imap.Flag{imap.FlagSeen}, nil); err != nil {
+				if _, _, err := s.SetFlags(ctx, inbox.ID, []imap.UID{1}, FlagChange{Op: imap.StoreFlagsAdd, Flags: []imap.Flag{imap.FlagSeen}}, nil); err != nil {
 					t.Errorf("flags: %v", err)
 				}
 			})
@@ -116,7 +116,7 @@ func TestFailedSync(t *testing.T) {
 	if _, err := s.Deliver(ctx, d); !errors.Is(err, ErrFailed) {
 		t.Errorf("delivery after the failure: %v", err)
 	}
-	if err := s.SetPassword(ctx, a, "x"); !errors.Is(err, ErrFailed) || !errors.Is(s.Err(), syscall.EIO) {
+	if err := s.SetPassword(ctx, a, "x", ""); !errors.Is(err, ErrFailed) || !errors.Is(s.Err(), syscall.EIO) {
 		t.Errorf("password: %v, store: %v", err, s.Err())
 	}
 	if got, err := s.ReadMessage(ctx, before.Mailbox, before.UID); err != nil || !bytes.Equal(got, raw) {
@@ -197,13 +197,13 @@ func TestHalfDoneOperation(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				if _, err := tx.place(account, m, row{size: 7}, nil); err != nil {
+				if _, err := tx.placeAll(account, m, []Entry{{Size: 7}}, nil); err != nil {
 					return err
 				}
 				if m, err = tx.mailbox(inbox.ID); err != nil {
 					return err
 				}
-				if _, err := tx.place(account, m, row{size: 7}, nil); err != nil {
+				if _, err := tx.placeAll(account, m, []Entry{{Size: 7}}, nil); err != nil {
 					return err
 				}
 				return errors.New("changed its mind")

@@ -8,10 +8,11 @@ import (
 	"github.com/emersion/go-imap/v2"
 )
 
-// flagSet is a message's flags as they are stored: a bit for each usual one, a text for the rest.
-type flagSet struct {
-	bits     uint32
-	keywords string // sorted, in the case first used, separated by spaces
+// FlagSet is a message's flags as they are stored: a bit for each usual one, a text for the rest. Equal sets are
+// equal values. The zero value has no flags.
+type FlagSet struct {
+	Bits     uint32
+	Keywords string // sorted, in the case first used, separated by spaces
 }
 
 const (
@@ -41,15 +42,15 @@ var bitOfFlag = func() map[string]uint32 {
 	return m
 }()
 
-// parseFlags accepts what RFC 9051, 2.3.2 lets a client set. Flags are case-insensitive; \Recent is not
+// ParseFlags accepts what RFC 9051, 2.3.2 lets a client set. Flags are case-insensitive; \Recent is not
 // kept (RFC 9051 has none). Its errors wrap ErrFlags.
-func parseFlags(flags []imap.Flag) (flagSet, error) {
-	var set flagSet
+func ParseFlags(flags []imap.Flag) (FlagSet, error) {
+	var set FlagSet
 	var keywords []string
 	for _, f := range flags {
 		low := strings.ToLower(string(f))
 		if bit, ok := bitOfFlag[low]; ok {
-			set.bits |= bit
+			set.Bits |= bit
 			continue
 		}
 		if low == `\recent` {
@@ -66,7 +67,7 @@ func parseFlags(flags []imap.Flag) (flagSet, error) {
 		}
 	}
 	slices.Sort(keywords)
-	set.keywords = strings.Join(keywords, " ")
+	set.Keywords = strings.Join(keywords, " ")
 	return set, nil
 }
 
@@ -83,53 +84,66 @@ func isKeyword(s string) bool {
 	return true
 }
 
-// flags returns the IMAP flags; the caller may keep but not change the slice's elements.
-func (s flagSet) flags() []imap.Flag {
-	if s.bits == 0 && s.keywords == "" {
+// Has tells whether the set contains a flag, in any case.
+func (s FlagSet) Has(f imap.Flag) bool {
+	if bit, ok := bitOfFlag[strings.ToLower(string(f))]; ok {
+		return s.Bits&bit != 0
+	}
+	for k := range strings.FieldsSeq(s.Keywords) {
+		if strings.EqualFold(k, string(f)) {
+			return true
+		}
+	}
+	return false
+}
+
+// List returns the flags; nil if there are none.
+func (s FlagSet) List() []imap.Flag {
+	if s.Bits == 0 && s.Keywords == "" {
 		return nil
 	}
 	var list []imap.Flag
 	for i, f := range flagBits {
-		if s.bits&(1<<i) != 0 {
+		if s.Bits&(1<<i) != 0 {
 			list = append(list, f)
 		}
 	}
-	for k := range strings.FieldsSeq(s.keywords) {
+	for k := range strings.FieldsSeq(s.Keywords) {
 		list = append(list, imap.Flag(k))
 	}
 	return slices.Clip(list)
 }
 
 // change applies a STORE operation.
-func (s flagSet) change(op imap.StoreFlagsOp, flags flagSet) (flagSet, error) {
+func (s FlagSet) change(op imap.StoreFlagsOp, flags FlagSet) (FlagSet, error) {
 	switch op {
 	case imap.StoreFlagsSet:
 		return flags, nil
 	case imap.StoreFlagsAdd:
-		if s.keywords == "" || flags.keywords == "" {
-			return flagSet{s.bits | flags.bits, s.keywords + flags.keywords}, nil
+		if s.Keywords == "" || flags.Keywords == "" {
+			return FlagSet{s.Bits | flags.Bits, s.Keywords + flags.Keywords}, nil
 		}
-		sum, err := parseFlags(append(flagSet{keywords: s.keywords}.flags(), flagSet{keywords: flags.keywords}.flags()...))
-		return flagSet{s.bits | flags.bits, sum.keywords}, err
+		sum, err := ParseFlags(append(FlagSet{Keywords: s.Keywords}.List(), FlagSet{Keywords: flags.Keywords}.List()...))
+		return FlagSet{s.Bits | flags.Bits, sum.Keywords}, err
 	case imap.StoreFlagsDel:
-		kept := slices.DeleteFunc(strings.Fields(s.keywords), func(k string) bool {
-			return slices.ContainsFunc(strings.Fields(flags.keywords), func(d string) bool { return strings.EqualFold(d, k) })
+		kept := slices.DeleteFunc(strings.Fields(s.Keywords), func(k string) bool {
+			return slices.ContainsFunc(strings.Fields(flags.Keywords), func(d string) bool { return strings.EqualFold(d, k) })
 		})
-		return flagSet{s.bits &^ flags.bits, strings.Join(kept, " ")}, nil
+		return FlagSet{s.Bits &^ flags.Bits, strings.Join(kept, " ")}, nil
 	}
 	return s, fmt.Errorf("%w: unknown operation %d", ErrFlags, op)
 }
 
 // unseen and deleted count for the mailbox.
-func (s flagSet) unseen() int64 {
-	if s.bits&bitSeen != 0 {
+func (s FlagSet) unseen() int64 {
+	if s.Bits&bitSeen != 0 {
 		return 0
 	}
 	return 1
 }
 
-func (s flagSet) deleted() int64 {
-	if s.bits&bitDeleted != 0 {
+func (s FlagSet) deleted() int64 {
+	if s.Bits&bitDeleted != 0 {
 		return 1
 	}
 	return 0

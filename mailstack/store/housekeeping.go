@@ -22,7 +22,7 @@ func (s *Store) keepHouse(ctx context.Context) {
 	ticker := time.NewTicker(keepInterval)
 	defer ticker.Stop()
 	for {
-		err := errors.Join(s.sweepUp(ctx), s.prune(ctx))
+		err := errors.Join(s.sweepUp(ctx), s.prune(ctx), s.emptyVault(ctx))
 		if err != nil && ctx.Err() == nil {
 			s.logger.Warn("housekeeping failed, will be tried again", "error", err)
 		}
@@ -69,51 +69,4 @@ func (s *Store) has(ctx context.Context, sql string, args ...any) (found bool, e
 		return err
 	})
 	return found, err
-}
-
-// sweepUp removes the messages of removed mailboxes.
-func (s *Store) sweepUp(ctx context.Context) error {
-	needed, err := s.has(ctx, "SELECT 1 FROM doomed")
-	if err == nil && needed {
-		err = s.step(ctx, (*tx).sweep)
-	}
-	if err != nil {
-		return fmt.Errorf("cannot sweep up removed mailboxes: %w", err)
-	}
-	return nil
-}
-
-func (t *tx) sweep() (more bool, err error) {
-	var mailbox int64
-	found, err := t.db.Row(func(r *database.Rows) { mailbox = r.Int(0) }, "SELECT mailbox FROM doomed LIMIT 1")
-	if err != nil || !found {
-		return false, err
-	}
-	var contents []int64
-	var last int64
-	err = t.db.Each(func(r *database.Rows) error {
-		last, contents = r.Int(0), append(contents, r.Int(1))
-		return nil
-	}, "SELECT uid, content FROM messages WHERE mailbox = ? ORDER BY uid LIMIT ?", mailbox, keepChunk)
-	if err != nil {
-		return false, err
-	}
-	for _, id := range contents {
-		if err := t.release(id); err != nil {
-			return false, err
-		}
-	}
-	if _, err := t.db.Exec("DELETE FROM messages WHERE mailbox = ? AND uid <= ?", mailbox, last); err != nil {
-		return false, err
-	}
-	if len(contents) == keepChunk {
-		return true, nil
-	}
-	n, err := t.db.Exec("DELETE FROM vanished WHERE mailbox = ? AND (modseq, uid) IN (SELECT modseq, uid FROM vanished WHERE mailbox = ? LIMIT ?)",
-		mailbox, mailbox, keepChunk)
-	if err != nil || n == keepChunk {
-		return true, err
-	}
-	_, err = t.db.Exec("DELETE FROM doomed WHERE mailbox = ?", mailbox)
-	return true, err
 }

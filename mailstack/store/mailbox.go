@@ -4,15 +4,14 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"strings"
 
 	"github.com/emersion/go-imap/v2"
 
 	"gouv.tg/messagerie/mailstack/store/database"
 )
 
-const selectMailboxes = `SELECT m.id, m.account, m.name, m.uid_validity, m.special_use, m.subscribed,
-	s.uid_next, s.modseq, s.messages, s.unseen, s.deleted, s.size
+const selectMailboxes = `SELECT m.id, m.account, m.name, m.uid_validity, m.special_use,
+	EXISTS (SELECT 1 FROM subscriptions b WHERE b.account = m.account AND b.name = m.name), s.uid_next, s.modseq, s.messages, s.unseen, s.deleted, s.size
 	FROM mailboxes m JOIN mailbox_state s ON s.mailbox = m.id `
 
 func readMailbox(r *database.Rows) Mailbox {
@@ -61,6 +60,26 @@ func (s *Store) Mailbox(ctx context.Context, a AccountID, name string) (Mailbox,
 	return list[0], nil
 }
 
+// MailboxByID returns a mailbox; ErrNoMailbox if there is none.
+func (s *Store) MailboxByID(ctx context.Context, id MailboxID) (m Mailbox, err error) {
+	err = s.read(ctx, func(c *database.Conn) (err error) {
+		m, err = mailboxByID(c, id)
+		return err
+	})
+	if err != nil {
+		return Mailbox{}, fmt.Errorf("cannot read mailbox %d: %w", id, err)
+	}
+	return m, nil
+}
+
+func mailboxByID(db *database.Conn, id MailboxID) (m Mailbox, err error) {
+	found, err := db.Row(func(r *database.Rows) { m = readMailbox(r) }, selectMailboxes+"WHERE m.id = ?", int64(id))
+	if err == nil && !found {
+		err = ErrNoMailbox
+	}
+	return m, err
+}
+
 func (s *Store) mailboxes(ctx context.Context, where string, args ...any) ([]Mailbox, error) {
 	var list []Mailbox
 	err := s.read(ctx, func(c *database.Conn) error {
@@ -99,14 +118,14 @@ func (t *tx) makeMailboxes(a *accountState) error {
 	// RFC 7162, 3.1.2.1: HIGHESTMODSEQ is never 0.
 	t.nextModSeq(a)
 	for _, d := range defaultMailboxes {
-		if _, err := t.makeMailbox(a, d.name, d.use, true); err != nil {
+		if _, err := t.makeMailbox(a, d.name, d.use, true, nil); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (t *tx) makeMailbox(a *accountState, name string, use imap.MailboxAttr, subscribed bool) (*mailboxState, error) {
+func (t *tx) makeMailbox(a *accountState, name string, use imap.MailboxAttr, subscribe bool, origin any) (*mailboxState, error) {
 	if a.mailboxes >= maxMailboxes {
 		return nil, fmt.Errorf("%w: %d", ErrTooManyBoxes, a.mailboxes)
 	}
@@ -115,35 +134,48 @@ func (t *tx) makeMailbox(a *accountState, name string, use imap.MailboxAttr, sub
 	}
 	t.uidValidity++
 	t.touches++
-	id, err := t.db.Insert("INSERT INTO mailboxes (account, name, uid_validity, special_use, subscribed) VALUES (?, ?, ?, ?, ?)",
-		int64(a.id), name, t.uidValidity, string(use), subscribed)
+	id, err := t.db.Insert("INSERT INTO mailboxes (account, name, uid_validity, special_use) VALUES (?, ?, ?, ?)",
+		int64(a.id), name, t.uidValidity, string(use))
 	if err != nil {
 		return nil, fmt.Errorf("cannot make mailbox %q: %w", name, err)
 	}
-	if _, err := t.db.Exec("INSERT INTO mailbox_state VALUES (?, 1, ?, 0, 0, 0, 0)", id, a.modseq); err != nil {
+	if _, err := t.db.Exec("INSERT INTO mailbox_state VALUES (?, 1, ?, 0, 0, 0, 0, 0, 0)", id, a.modseq); err != nil {
 		return nil, fmt.Errorf("cannot make mailbox %q: %w", name, err)
 	}
 	a.mailboxes++
 	t.touch(a)
-	return t.keep(&mailboxState{
+	m := t.keep(&mailboxState{
 		id: MailboxID(id), account: a.id, name: name, uidValidity: t.uidValidity, uidNext: 1, modseq: a.modseq,
-	}), nil
+	})
+	t.tellMailbox(m, EventMailboxCreated, origin)
+	if subscribe {
+		err = t.subscribe(a.id, name, true, origin)
+	}
+	return m, err
 }
 
 // makePath makes a mailbox and those above it that do not exist.
-func (t *tx) makePath(a *accountState, name string, use imap.MailboxAttr, subscribed bool) (*mailboxState, error) {
+func (t *tx) makePath(a *accountState, name string, use imap.MailboxAttr, subscribe bool, origin any) (*mailboxState, error) {
+	if err := t.makeAbove(a, name, subscribe, origin); err != nil {
+		return nil, err
+	}
+	return t.makeMailbox(a, name, use, subscribe, origin)
+}
+
+// makeAbove makes the mailboxes above a name that do not exist.
+func (t *tx) makeAbove(a *accountState, name string, subscribe bool, origin any) error {
 	for _, parent := range parents(name) {
 		m, err := t.named(a, parent)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if m == nil {
-			if _, err := t.makeMailbox(a, parent, "", subscribed); err != nil {
-				return nil, err
+			if _, err := t.makeMailbox(a, parent, "", subscribe, origin); err != nil {
+				return err
 			}
 		}
 	}
-	return t.makeMailbox(a, name, use, subscribed)
+	return nil
 }
 
 // mailboxOp runs an operation on one mailbox.
@@ -167,7 +199,7 @@ func (s *Store) mailboxOp(ctx context.Context, what string, id MailboxID, apply 
 
 // CreateMailbox makes a mailbox and those above it. Errors: ErrMailboxExists, ErrMailboxName, ErrSpecialUse
 // if another mailbox of the account has the use, ErrTooManyBoxes.
-func (s *Store) CreateMailbox(ctx context.Context, account AccountID, name string, use imap.MailboxAttr) (Mailbox, error) {
+func (s *Store) CreateMailbox(ctx context.Context, account AccountID, name string, use imap.MailboxAttr, origin any) (Mailbox, error) {
 	name, err := normalName(name)
 	if err != nil {
 		return Mailbox{}, fmt.Errorf("cannot create a mailbox: %w", err)
@@ -191,7 +223,7 @@ func (s *Store) CreateMailbox(ctx context.Context, account AccountID, name strin
 		if err := t.useIsFree(a, use); err != nil {
 			return err
 		}
-		m, err = t.makePath(a, name, use, false)
+		m, err = t.makePath(a, name, use, false, origin)
 		if err != nil {
 			return err
 		}
@@ -199,7 +231,8 @@ func (s *Store) CreateMailbox(ctx context.Context, account AccountID, name strin
 			ID: m.id, Account: account, Name: name, UIDValidity: m.uidValidity, UIDNext: imap.UID(m.uidNext),
 			HighestModSeq: m.modseq, SpecialUse: use,
 		}
-		return nil
+		made.Subscribed, err = t.subscribed(account, name)
+		return err
 	}})
 	if err != nil {
 		return Mailbox{}, fmt.Errorf("cannot create a mailbox: %w", err)
@@ -217,126 +250,4 @@ func (t *tx) useIsFree(a *accountState, use imap.MailboxAttr) error {
 		err = ErrSpecialUse
 	}
 	return err
-}
-
-// DeleteMailbox removes a mailbox with its messages. INBOX and mailboxes with others below them give
-// ErrMailboxInUse. The messages count no more at once and are swept up in steps afterwards.
-func (s *Store) DeleteMailbox(ctx context.Context, id MailboxID) error {
-	return s.mailboxOp(ctx, "delete a mailbox", id, func(t *tx, a *accountState, m *mailboxState) error {
-		if m.name == inbox {
-			return ErrMailboxInUse
-		}
-		below, err := t.below(m)
-		if err != nil {
-			return err
-		}
-		if len(below) > 0 {
-			return ErrMailboxInUse
-		}
-		for _, sql := range []string{
-			"INSERT INTO doomed VALUES (?)",
-			"DELETE FROM mailbox_state WHERE mailbox = ?",
-			"DELETE FROM mailboxes WHERE id = ?",
-		} {
-			if _, err := t.db.Exec(sql, int64(id)); err != nil {
-				return err
-			}
-		}
-		delete(t.mailboxes, id)
-		delete(t.names, mailboxName{a.id, m.name})
-		a.mailboxes--
-		t.removed, t.swept = append(t.removed, id), true
-		t.charge(a, -m.messages, -m.size)
-		return nil
-	})
-}
-
-// below returns the mailboxes under another one.
-func (t *tx) below(m *mailboxState) ([]*mailboxState, error) {
-	var ids []MailboxID
-	prefix := m.name + "/"
-	err := t.db.Each(func(r *database.Rows) error {
-		if strings.HasPrefix(r.Text(1), prefix) {
-			ids = append(ids, MailboxID(r.Int(0)))
-		}
-		return nil
-	}, "SELECT id, name FROM mailboxes WHERE account = ? AND name > ? AND name < ?", int64(m.account), prefix, m.name+"0")
-	if err != nil {
-		return nil, fmt.Errorf("cannot list the mailboxes below: %w", err)
-	}
-	list := make([]*mailboxState, len(ids))
-	for i, id := range ids {
-		if list[i], err = t.mailbox(id); err != nil {
-			return nil, err
-		}
-	}
-	return list, nil
-}
-
-// RenameMailbox renames a mailbox and those below it, and makes missing ones above the new name. UIDs,
-// UIDVALIDITY and special use stay. INBOX gives ErrMailboxInUse; a name that is taken ErrMailboxExists;
-// one below itself ErrMailboxName.
-func (s *Store) RenameMailbox(ctx context.Context, id MailboxID, name string) error {
-	name, err := normalName(name)
-	if err != nil {
-		return fmt.Errorf("cannot rename a mailbox: %w", err)
-	}
-	return s.mailboxOp(ctx, "rename a mailbox", id, func(t *tx, a *accountState, m *mailboxState) error {
-		if m.name == inbox {
-			return ErrMailboxInUse
-		}
-		if strings.HasPrefix(name, m.name+"/") {
-			return fmt.Errorf("%w: lies below the mailbox itself", ErrMailboxName)
-		}
-		return t.rename(a, m, name)
-	})
-}
-
-func (t *tx) rename(a *accountState, m *mailboxState, name string) error {
-	moved, err := t.below(m)
-	if err != nil {
-		return err
-	}
-	moved = append([]*mailboxState{m}, moved...)
-	names := make([]string, len(moved))
-	for i, b := range moved {
-		if names[i], err = normalName(name + strings.TrimPrefix(b.name, m.name)); err != nil {
-			return err
-		}
-		other, err := t.named(a, names[i])
-		if err != nil {
-			return err
-		}
-		if other != nil {
-			return ErrMailboxExists
-		}
-	}
-	for _, parent := range parents(name) {
-		above, err := t.named(a, parent)
-		if err != nil {
-			return err
-		}
-		if above == nil {
-			if _, err := t.makeMailbox(a, parent, "", false); err != nil {
-				return err
-			}
-		}
-	}
-	for i, b := range moved {
-		if _, err := t.db.Exec("UPDATE mailboxes SET name = ? WHERE id = ?", names[i], int64(b.id)); err != nil {
-			return fmt.Errorf("cannot rename mailbox %d: %w", b.id, err)
-		}
-		delete(t.names, mailboxName{a.id, b.name})
-		b.name = names[i]
-		t.names[mailboxName{a.id, b.name}] = b
-	}
-	return nil
-}
-
-// SetSubscribed sets whether a mailbox is in the list of subscriptions.
-func (s *Store) SetSubscribed(ctx context.Context, id MailboxID, on bool) error {
-	return s.mailboxOp(ctx, "change a subscription", id, func(t *tx, _ *accountState, m *mailboxState) error {
-		_, err := t.db.Exec("UPDATE mailboxes SET subscribed = ? WHERE id = ?", on, int64(m.id))
-		return err
-	})
 }

@@ -75,7 +75,7 @@ func TestCreateMailbox(t *testing.T) {
 		{strings.Repeat("x/", 20) + "y", "", "", ErrMailboxName},
 	}
 	for _, tt := range tests {
-		m, err := s.CreateMailbox(ctx, a, tt.name, tt.use)
+		m, err := s.CreateMailbox(ctx, a, tt.name, tt.use, nil)
 		if !errors.Is(err, tt.err) || m.Name != tt.want || m.SpecialUse != tt.use && tt.err == nil {
 			t.Errorf("%q: %+v, %v", tt.name, m, err)
 		}
@@ -96,7 +96,7 @@ func TestDeleteMailbox(t *testing.T) {
 	raw := testMessage("x", 500)
 	fill(t, s, a, "Old/Letters", keepChunk+50)
 	old, letters := mailbox(t, s, a, "Old"), mailbox(t, s, a, "Old/Letters")
-	if _, err := s.SetFlags(ctx, letters.ID, []imap.UID{1, 2}, imap.StoreFlagsAdd, []imap.Flag{imap.FlagDeleted}, nil); err != nil {
+	if _, _, err := s.SetFlags(ctx, letters.ID, []imap.UID{1, 2}, FlagChange{Op: imap.StoreFlagsAdd, Flags: []imap.Flag{imap.FlagDeleted}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Expunge(ctx, letters.ID, nil, nil); err != nil {
@@ -105,11 +105,11 @@ func TestDeleteMailbox(t *testing.T) {
 	deliver(t, s, a, "", raw)
 	w := s.Watch(letters.ID)
 	for name, id := range map[string]MailboxID{"INBOX": mailbox(t, s, a, "INBOX").ID, "Old": old.ID} {
-		if err := s.DeleteMailbox(ctx, id); !errors.Is(err, ErrMailboxInUse) {
+		if err := s.DeleteMailbox(ctx, id, nil); !errors.Is(err, ErrMailboxInUse) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if err := s.DeleteMailbox(ctx, letters.ID); err != nil {
+	if err := s.DeleteMailbox(ctx, letters.ID, nil); err != nil {
 		t.Fatal(err)
 	}
 	checkTest(t, s) // while the messages may still be there
@@ -117,10 +117,10 @@ func TestDeleteMailbox(t *testing.T) {
 		t.Error("watch is still open")
 	}
 	for name, err := range map[string]error{
-		"delete":   s.DeleteMailbox(ctx, letters.ID),
+		"delete":   s.DeleteMailbox(ctx, letters.ID, nil),
 		"messages": second(s.Messages(ctx, letters.ID)),
 		"append":   second(s.Append(ctx, letters.ID, raw, nil, s.now(), nil)),
-		"flags":    second(s.SetFlags(ctx, letters.ID, []imap.UID{5}, imap.StoreFlagsAdd, nil, nil)),
+		"flags":    setFlags(s, letters.ID, []imap.UID{5}, FlagChange{Op: imap.StoreFlagsAdd}),
 	} {
 		if !errors.Is(err, ErrNoMailbox) {
 			t.Errorf("%s: %v", name, err)
@@ -130,7 +130,7 @@ func TestDeleteMailbox(t *testing.T) {
 	if err != nil || account.Messages != 1 || account.UsedBytes != int64(len(raw)) {
 		t.Errorf("%+v, %v", account, err)
 	}
-	again, err := s.CreateMailbox(ctx, a, "Old/Letters", "")
+	again, err := s.CreateMailbox(ctx, a, "Old/Letters", "", nil)
 	if err != nil || again.ID == letters.ID || again.UIDValidity <= letters.UIDValidity {
 		t.Errorf("%+v after %+v, %v", again, letters, err)
 	}
@@ -142,6 +142,11 @@ func TestDeleteMailbox(t *testing.T) {
 	}
 }
 
+func setFlags(s *Store, id MailboxID, uids []imap.UID, change FlagChange) error {
+	_, _, err := s.SetFlags(context.Background(), id, uids, change, nil)
+	return err
+}
+
 func second[T any](_ T, err error) error { return err }
 
 func TestRenameMailbox(t *testing.T) {
@@ -149,7 +154,7 @@ func TestRenameMailbox(t *testing.T) {
 	s := openTest(t, Options{})
 	a := makeAccounts(t, s, 1, 0)[0]
 	for _, name := range []string{"a/b/c", "a/bb", "ab"} {
-		if _, err := s.CreateMailbox(ctx, a, name, ""); err != nil {
+		if _, err := s.CreateMailbox(ctx, a, name, "", nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -159,7 +164,7 @@ func TestRenameMailbox(t *testing.T) {
 		from, to string
 		err      error
 	}{
-		{"INBOX", "x", ErrMailboxInUse},
+		{"INBOX", "a", ErrMailboxExists},
 		{"a", "a/b/x", ErrMailboxName},
 		{"a", "ab", ErrMailboxExists},
 		{"a", "Sent", ErrMailboxExists},
@@ -169,7 +174,7 @@ func TestRenameMailbox(t *testing.T) {
 		{"new", strings.Repeat("deep/", 18) + "x", ErrMailboxName}, // its child would have too many levels
 	}
 	for _, tt := range tests {
-		if err := s.RenameMailbox(ctx, mailbox(t, s, a, tt.from).ID, tt.to); !errors.Is(err, tt.err) {
+		if err := s.RenameMailbox(ctx, mailbox(t, s, a, tt.from).ID, tt.to, nil); !errors.Is(err, tt.err) {
 			t.Errorf("%s to %s: %v", tt.from, tt.to, err)
 		}
 	}
@@ -221,7 +226,7 @@ func TestTooManyMailboxes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.CreateMailbox(ctx, a, "one/more", ""); !errors.Is(err, ErrTooManyBoxes) {
+	if _, err := s.CreateMailbox(ctx, a, "one/more", "", nil); !errors.Is(err, ErrTooManyBoxes) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -25,17 +25,17 @@ func (s *Store) Messages(ctx context.Context, id MailboxID) ([]Message, error) {
 			return err
 		}
 		list = make([]Message, 0, n)
-		shared := make(map[flagSet][]imap.Flag)
+		shared := make(map[FlagSet][]imap.Flag)
 		return c.Each(func(rows *database.Rows) error {
-			r := readRow(rows)
-			flags, ok := shared[r.flags]
+			e := readEntry(rows)
+			flags, ok := shared[e.Flags]
 			if !ok {
-				flags = r.flags.flags()
-				shared[r.flags] = flags
+				flags = e.Flags.List()
+				shared[e.Flags] = flags
 			}
-			list = append(list, r.messageWith(flags))
+			list = append(list, e.messageWith(flags))
 			return nil
-		}, "SELECT "+rowColumns+" FROM messages WHERE mailbox = ? ORDER BY uid", int64(id))
+		}, "SELECT "+entryColumns+" FROM messages WHERE mailbox = ? ORDER BY uid", int64(id))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("cannot read mailbox %d: %w", id, err)
@@ -98,4 +98,11 @@ func (s *Store) ReadMessage(ctx context.Context, id MailboxID, uid imap.UID) ([]
 		return nil, fmt.Errorf("cannot read message %d of mailbox %d: %w", uid, id, err)
 	}
 	return raw, nil
+}
+
+// Message is the entry with its flags as a list.
+func (e *Entry) Message() Message { return e.messageWith(e.Flags.List()) }
+
+func (e *Entry) messageWith(flags []imap.Flag) Message {
+	return Message{UID: e.UID, ModSeq: e.ModSeq, Flags: flags, InternalDate: e.InternalDate(), Size: int64(e.Size)}
 }

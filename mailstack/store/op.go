@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"sync/atomic"
 
 	"gouv.tg/messagerie/mailstack/store/segment"
@@ -11,8 +10,7 @@ import (
 // op is one caller's operation. Its functions run on the writer's goroutine, possibly more than once:
 // they set their results anew each time.
 type op struct {
-	raw []byte // bytes to append to the log before apply
-	ref segment.Ref
+	records []record // appended to the log before apply
 	// decide refuses what needs no attempt, before bytes are appended. It changes nothing but promises.
 	decide func(*tx) error
 	// apply makes the changes. When it fails it should do so before its first change: undoing costs the
@@ -24,6 +22,20 @@ type op struct {
 	done  chan struct{}
 }
 
+// record is what to append to the log, and where it then lies.
+type record struct {
+	segment.Record
+	ref *segment.Ref
+}
+
+// bytes is how many bytes the operation appends.
+func (o *op) bytes() (sum int64) {
+	for _, r := range o.records {
+		sum += r.Size()
+	}
+	return sum
+}
+
 const (
 	opWaiting int32 = iota
 	opTaken
@@ -33,11 +45,13 @@ const (
 // submit runs an operation and returns when it is on disk. Once the writer has taken it, the end of ctx no
 // longer matters: the outcome is known within the time of a commit, and must be.
 func (s *Store) submit(ctx context.Context, o *op) error {
+	defer func() {
+		for _, r := range o.records {
+			r.Release()
+		}
+	}()
 	if err := ctx.Err(); err != nil {
 		return err
-	}
-	if len(o.raw) > segment.MaxRecord {
-		return fmt.Errorf("%w: %d bytes", ErrTooLarge, len(o.raw))
 	}
 	if err := s.Err(); err != nil {
 		return err

@@ -127,7 +127,8 @@ func TestConcurrentOperations(t *testing.T) {
 		if len(list) != len(m.messages) {
 			t.Errorf("mailbox %d has %d messages, its events say %d", boxes[i].ID, len(list), len(m.messages))
 		}
-		for _, msg := range list {
+		for i := range list {
+			msg := list[i].Message()
 			if got, want := fmt.Sprint(m.messages[msg.UID]), fmt.Sprint(msg); got != want {
 				t.Errorf("events say %s, the mailbox %s", got, want)
 			}
@@ -153,9 +154,9 @@ func anyOperation(ctx context.Context, s *Store, r *rand.Rand, box, other Mailbo
 	case 2:
 		_, err = s.Append(ctx, box.ID, raw, []imap.Flag{imap.FlagDraft}, time.Time{}, nil)
 	case 3:
-		_, err = s.SetFlags(ctx, box.ID, uids, imap.StoreFlagsAdd, []imap.Flag{imap.FlagDeleted, imap.FlagSeen}, nil)
+		_, _, err = s.SetFlags(ctx, box.ID, uids, FlagChange{Op: imap.StoreFlagsAdd, Flags: []imap.Flag{imap.FlagDeleted, imap.FlagSeen}}, nil)
 	case 4:
-		_, err = s.SetFlags(ctx, box.ID, uids, imap.StoreFlagsSet, []imap.Flag{imap.Flag(fmt.Sprintf("k%d", r.IntN(3)))}, nil)
+		_, _, err = s.SetFlags(ctx, box.ID, uids, FlagChange{Op: imap.StoreFlagsSet, Flags: []imap.Flag{imap.Flag(fmt.Sprintf("k%d", r.IntN(3)))}}, nil)
 	case 5:
 		_, err = s.Expunge(ctx, box.ID, nil, nil)
 	case 6:

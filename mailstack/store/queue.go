@@ -12,10 +12,10 @@ import (
 
 const maxLastError = 1000 // bytes kept
 
-func (t *tx) enqueue(p *delivery, content int64, token string, q QueueRecipient) error {
+func (t *tx) enqueue(p *delivery, content ContentID, token string, q QueueRecipient) error {
 	now := t.now.UnixMilli()
 	_, err := t.db.Insert(`INSERT INTO queue (token, sender, recipient, content, size, attempts, created, next_attempt, expires, last_error)
-		VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, '')`, token, p.Sender, q.Address, content, p.size(), now, now, q.Expires.UnixMilli())
+		VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, '')`, token, p.Sender, q.Address, int64(content), p.size(), now, now, q.Expires.UnixMilli())
 	if err != nil {
 		return fmt.Errorf("cannot add to the queue: %w", err)
 	}
@@ -84,8 +84,8 @@ func (s *Store) itemOp(ctx context.Context, what string, id int64, o *op) error 
 	return nil
 }
 
-func (t *tx) item(id int64) (content int64, err error) {
-	found, err := t.db.Row(func(r *database.Rows) { content = r.Int(0) }, "SELECT content FROM queue WHERE id = ?", id)
+func (t *tx) item(id int64) (content ContentID, err error) {
+	found, err := t.db.Row(func(r *database.Rows) { content = ContentID(r.Int(0)) }, "SELECT content FROM queue WHERE id = ?", id)
 	if err == nil && !found {
 		err = ErrNoItem
 	}
@@ -114,7 +114,7 @@ func (s *Store) BounceItem(ctx context.Context, id int64, bounce *Delivery) erro
 	if err != nil {
 		return fmt.Errorf("cannot bounce queue item %d: %w", id, err)
 	}
-	o := &op{raw: p.content.raw, decide: func(t *tx) error {
+	o := &op{records: []record{{p.content.record, &p.ref}}, decide: func(t *tx) error {
 		if _, err := t.item(id); err != nil {
 			return err
 		}
@@ -124,7 +124,7 @@ func (s *Store) BounceItem(ctx context.Context, id int64, bounce *Delivery) erro
 		if err := t.finishItem(id); err != nil {
 			return err
 		}
-		return p.apply(t, o.ref)
+		return p.apply(t)
 	}
 	return s.itemOp(ctx, "bounce", id, o)
 }
@@ -143,12 +143,12 @@ func (s *Store) RetryItem(ctx context.Context, id int64, next time.Time, lastErr
 	}})
 }
 
-const refColumns = "c.segment, c.offset, c.length, c.crc"
+const refColumns = "c.segment, c.offset, c.length, c.stored, c.codec, c.crc"
 
 func readRef(r *database.Rows) segment.Ref {
 	return segment.Ref{
 		Position: segment.Position{Segment: uint32(r.Int(0)), Offset: r.Int(1)},
-		Length:   uint32(r.Int(2)), CRC: uint32(r.Int(3)),
+		Length:   uint32(r.Int(2)), Stored: uint32(r.Int(3)), Codec: segment.Codec(r.Int(4)), CRC: uint32(r.Int(5)),
 	}
 }
 

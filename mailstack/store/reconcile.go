@@ -129,13 +129,13 @@ func (t *tx) applyChange(c change) error {
 	case spec == nil:
 		_, err = t.db.Exec("UPDATE accounts SET disabled = 1 WHERE id = ?", c.id)
 	case c.id == 0:
-		_, err = t.db.Insert(`INSERT INTO accounts (address, name, entity, service, password, source_password, quota, disabled)
-			VALUES (?, ?, ?, ?, ?, ?, ?, 0)`,
+		_, err = t.db.Insert(`INSERT INTO accounts (address, name, entity, service, password, source_password, scram, quota, disabled, hold)
+			VALUES (?, ?, ?, ?, ?, ?, '', ?, 0, 0)`,
 			spec.Address, spec.Name, spec.Entity, spec.Service, spec.Password, spec.Password, spec.QuotaBytes)
 	default:
 		_, err = t.db.Exec(`UPDATE accounts SET name = ?, entity = ?, service = ?, quota = ?, disabled = 0, source_password = ?,
-			password = CASE WHEN ? THEN ? ELSE password END WHERE id = ?`,
-			spec.Name, spec.Entity, spec.Service, spec.QuotaBytes, spec.Password, c.newPassword, spec.Password, c.id)
+			password = CASE WHEN ? THEN ? ELSE password END, scram = CASE WHEN ? THEN '' ELSE scram END WHERE id = ?`,
+			spec.Name, spec.Entity, spec.Service, spec.QuotaBytes, spec.Password, c.newPassword, spec.Password, c.newPassword, c.id)
 	}
 	return err
 }

@@ -25,8 +25,9 @@ const (
 
 // Options say where and how a store is kept.
 type Options struct {
-	Dir          string // made if it does not exist
-	SegmentBytes int64  // size at which a new segment file is started; 0: 256 MiB
+	Dir          string        // made if it does not exist
+	SegmentBytes int64         // size at which a new segment file is started; 0: 256 MiB
+	VaultFor     time.Duration // how long expunged messages can be recovered; 0: not at all
 	Logger       *slog.Logger
 
 	fs  segment.FS       // tests inject faults
@@ -53,6 +54,7 @@ type Store struct {
 
 	checkpointed    int64 // the writer's
 	hub             hub
+	subscribers     subscribers
 	accountsChanged notifier
 	queueChanged    notifier
 	sweep           chan struct{}
@@ -88,6 +90,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		s.readers <- nil // opened when it is first needed
 	}
 	s.hub.watches = make(map[MailboxID]map[*Watch]struct{})
+	s.subscribers.accounts, s.subscribers.mailboxes = make(map[AccountID][]*subscriber), make(map[MailboxID][]*subscriber)
 	keeping, stop := context.WithCancel(context.Background())
 	s.stopKeeping = stop
 	go s.write()
@@ -124,6 +127,7 @@ func (s *Store) open(ctx context.Context, o Options) error {
 	if s.tx, err = newTx(db); err != nil {
 		return errors.Join(err, db.Close())
 	}
+	s.tx.vaultFor = o.VaultFor
 	var end segment.Position
 	if _, err := db.Row(func(r *database.Rows) { end = segment.Position{Segment: uint32(r.Int(0)), Offset: r.Int(1)} },
 		"SELECT segment, offset FROM meta"); err != nil {
@@ -242,6 +246,20 @@ func (s *Store) read(ctx context.Context, f func(*database.Conn) error) error {
 		}
 	}
 	return f(c)
+}
+
+// snapshot is read with all of f on the state of one commit.
+func (s *Store) snapshot(ctx context.Context, f func(*database.Conn) error) error {
+	return s.read(ctx, func(c *database.Conn) error {
+		if err := c.Control("BEGIN"); err != nil {
+			return err
+		}
+		err := f(c)
+		if rerr := c.Control("ROLLBACK"); err == nil {
+			err = rerr
+		}
+		return err
+	})
 }
 
 // Stats returns figures of the whole store.

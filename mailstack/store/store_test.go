@@ -150,9 +150,9 @@ func mailbox(t testing.TB, s *Store, a AccountID, name string) Mailbox {
 	return m
 }
 
-func messages(t testing.TB, s *Store, id MailboxID) []Message {
+func messages(t testing.TB, s *Store, id MailboxID) []Entry {
 	t.Helper()
-	list, err := s.Messages(context.Background(), id)
+	_, list, err := s.Index(context.Background(), id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,10 @@ func TestDeliverAndRead(t *testing.T) {
 		if m.Messages != 1 || m.Unseen != 1 || m.Deleted != 0 || m.Size != int64(len(raw)) || m.UIDNext != 2 || m.HighestModSeq != 2 {
 			t.Errorf("mailbox %+v", m)
 		}
-		list := messages(t, s, m.ID)
+		list, err := s.Messages(ctx, m.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if got, want := fmt.Sprint(list), fmt.Sprint([]Message{{1, 2, []imap.Flag{imap.FlagFlagged, "$label"}, date, int64(len(raw))}}); got != want {
 			t.Errorf("messages %v, expected %v", got, want)
 		}

@@ -17,6 +17,7 @@ const cacheEntries = 8192
 type tx struct {
 	db          *database.Conn
 	now         time.Time
+	vaultFor    time.Duration
 	accounts    map[AccountID]*accountState
 	mailboxes   map[MailboxID]*mailboxState
 	names       map[mailboxName]*mailboxState
@@ -24,10 +25,11 @@ type tx struct {
 	promises    []promise // of the operations that are being decided on
 	touches     int64     // counts changes of states
 	uidValidity uint32
-	nextContent int64
+	nextContent ContentID
+	nextVault   int64
 
 	// What to tell after the commit.
-	events          []mailboxEvent
+	events          []Event
 	removed         []MailboxID
 	accountsChanged bool
 	queueChanged    bool
@@ -52,6 +54,7 @@ type accountState struct {
 	id        AccountID
 	quota     int64
 	disabled  bool
+	hold      bool
 	used      int64
 	messages  int64
 	modseq    uint64
@@ -72,6 +75,8 @@ type mailboxState struct {
 	unseen      int64
 	deleted     int64
 	size        int64
+	vanished    int64  // records of expunged messages
+	floor       uint64 // those up to this modseq were forgotten
 	dirty       bool
 }
 
@@ -90,15 +95,15 @@ func (t *tx) forget() error {
 	t.names = make(map[mailboxName]*mailboxState)
 	t.dirty = nil
 	// Within a transaction the counters may be ahead of the tables.
-	found, err := t.db.Row(func(r *database.Rows) { t.uidValidity = max(t.uidValidity, uint32(r.Int(0))) }, "SELECT uid_validity FROM meta")
+	found, err := t.db.Row(func(r *database.Rows) {
+		t.uidValidity = max(t.uidValidity, uint32(r.Int(0)))
+		t.nextContent, t.nextVault = max(t.nextContent, ContentID(r.Int(1))), max(t.nextVault, r.Int(2))
+	}, "SELECT uid_validity, next_content, next_vault FROM meta")
 	if err == nil && !found {
 		err = errors.New("row is missing")
 	}
 	if err != nil {
 		return fmt.Errorf("cannot read the store's counters: %w", err)
-	}
-	if _, err := t.db.Row(func(r *database.Rows) { t.nextContent = max(t.nextContent, r.Int(0)+1) }, "SELECT MAX(id) FROM contents"); err != nil {
-		return fmt.Errorf("cannot read the last content id: %w", err)
 	}
 	return nil
 }
@@ -122,10 +127,10 @@ func (t *tx) account(id AccountID) (*accountState, error) {
 	}
 	a := &accountState{id: id}
 	found, err := t.db.Row(func(r *database.Rows) {
-		a.quota, a.disabled = r.Int(0), r.Bool(1)
+		a.quota, a.disabled, a.hold = r.Int(0), r.Bool(1), r.Bool(7)
 		a.used, a.messages, a.modseq, a.mailboxes = r.Int(2), r.Int(3), uint64(r.Int(4)), r.Int(5)
 		a.stored = r.Bool(6)
-	}, `SELECT a.quota, a.disabled, s.used, s.messages, s.modseq, s.mailboxes, s.account IS NOT NULL
+	}, `SELECT a.quota, a.disabled, s.used, s.messages, s.modseq, s.mailboxes, s.account IS NOT NULL, a.hold
 		FROM accounts a LEFT JOIN account_state s ON s.account = a.id WHERE a.id = ?`, int64(id))
 	if err != nil {
 		return nil, fmt.Errorf("cannot read account %d: %w", id, err)
@@ -170,6 +175,15 @@ func (a *accountState) admits(bytes int64) bool {
 	return a.quota == 0 || a.used+a.promised+bytes <= a.quota
 }
 
+func (t *tx) mailboxAndAccount(id MailboxID) (*mailboxState, *accountState, error) {
+	m, err := t.mailbox(id)
+	if err != nil {
+		return nil, nil, err
+	}
+	a, err := t.account(m.account)
+	return m, a, err
+}
+
 // promise sets room aside until the end of the batch.
 func (t *tx) promise(a *accountState, bytes int64) {
 	a.promised += bytes
@@ -191,13 +205,14 @@ func (t *tx) charge(a *accountState, messages, bytes int64) {
 	t.touch(a)
 }
 
-const selectMailbox = `SELECT m.id, m.account, m.name, m.uid_validity, s.uid_next, s.modseq, s.messages, s.unseen, s.deleted, s.size
-	FROM mailboxes m JOIN mailbox_state s ON s.mailbox = m.id WHERE `
+const selectMailbox = `SELECT m.id, m.account, m.name, m.uid_validity, s.uid_next, s.modseq, s.messages, s.unseen, s.deleted, s.size,
+	s.vanished, s.floor FROM mailboxes m JOIN mailbox_state s ON s.mailbox = m.id WHERE `
 
 func (m *mailboxState) read(r *database.Rows) {
 	m.id, m.account, m.name, m.uidValidity = MailboxID(r.Int(0)), AccountID(r.Int(1)), r.Text(2), uint32(r.Int(3))
 	m.uidNext, m.modseq = uint32(r.Int(4)), uint64(r.Int(5))
 	m.messages, m.unseen, m.deleted, m.size = r.Int(6), r.Int(7), r.Int(8), r.Int(9)
+	m.vanished, m.floor = r.Int(10), uint64(r.Int(11))
 }
 
 // mailbox returns the state of a mailbox, ErrNoMailbox if there is none.
@@ -259,8 +274,8 @@ func (m *mailboxState) write(t *tx) error {
 	if t.mailboxes[m.id] != m {
 		return nil // removed in this batch
 	}
-	_, err := t.db.Exec("UPDATE mailbox_state SET uid_next = ?, modseq = ?, messages = ?, unseen = ?, deleted = ?, size = ? WHERE mailbox = ?",
-		m.uidNext, m.modseq, m.messages, m.unseen, m.deleted, m.size, int64(m.id))
+	_, err := t.db.Exec(`UPDATE mailbox_state SET uid_next = ?, modseq = ?, messages = ?, unseen = ?, deleted = ?, size = ?, vanished = ?, floor = ?
+		WHERE mailbox = ?`, m.uidNext, m.modseq, m.messages, m.unseen, m.deleted, m.size, m.vanished, m.floor, int64(m.id))
 	if err != nil {
 		return fmt.Errorf("cannot write the state of mailbox %d: %w", m.id, err)
 	}

@@ -51,7 +51,9 @@ type Account struct {
 	ID        AccountID
 	UsedBytes int64
 	Messages  int64
-	Disabled  bool // no longer in the source: mail is kept, login and delivery are refused
+	Disabled  bool   // no longer in the source: mail is kept, login and delivery are refused
+	SCRAM     string // verifier for SCRAM (RFC 5802), as given with the password; empty: none
+	Hold      bool   // legal hold: nothing of the account is ever removed for good
 }
 
 // ReconcileResult counts what a reconciliation of accounts did.
@@ -130,23 +132,6 @@ type Message struct {
 	Flags        []imap.Flag
 	InternalDate time.Time
 	Size         int64
-}
-
-// EventKind says what happened to a mailbox.
-type EventKind int
-
-// What can happen to a mailbox.
-const (
-	EventAdded EventKind = iota
-	EventFlags
-	EventExpunged
-)
-
-// Event is one committed change of a mailbox. Events of one mailbox arrive in the order of their commits.
-type Event struct {
-	Kind     EventKind
-	Messages []Message // for EventExpunged only UID and ModSeq are set
-	Origin   any       // what the caller passed as origin, so that a session can tell its own changes
 }
 
 // Stats are figures of a whole store.

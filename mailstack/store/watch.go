@@ -70,14 +70,8 @@ func (h *hub) remove(w *Watch) {
 	close(w.events)
 }
 
-// mailboxEvent is an event before it is sorted by mailbox.
-type mailboxEvent struct {
-	mailbox MailboxID
-	event   Event
-}
-
 // broadcast sends the events of one commit and ends the watches of removed mailboxes. It never blocks.
-func (h *hub) broadcast(events []mailboxEvent, removed []MailboxID) {
+func (h *hub) broadcast(events []Event, removed []MailboxID) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.watches) == 0 {
@@ -85,13 +79,17 @@ func (h *hub) broadcast(events []mailboxEvent, removed []MailboxID) {
 	}
 	var sorted map[MailboxID][]Event
 	for _, e := range events {
-		if h.watches[e.mailbox] == nil {
+		if e.Kind > EventExpunged || h.watches[e.Mailbox] == nil {
 			continue
+		}
+		e = e.public()
+		for i := range e.Entries {
+			e.Messages = append(e.Messages, e.Entries[i].Message())
 		}
 		if sorted == nil {
 			sorted = make(map[MailboxID][]Event)
 		}
-		sorted[e.mailbox] = append(sorted[e.mailbox], e.event)
+		sorted[e.Mailbox] = append(sorted[e.Mailbox], e)
 	}
 	for id, list := range sorted {
 		for w := range h.watches[id] {

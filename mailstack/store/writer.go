@@ -53,7 +53,7 @@ func (s *Store) write() {
 // gather takes what is waiting. With wait it waits for something, and returns nil once the store is closed.
 func (s *Store) gather(wait bool) *batch {
 	b := &batch{synced: make(chan error, 1)}
-	bytes := 0
+	var bytes int64
 	for len(b.ops) < maxBatch && bytes < maxBatchBytes {
 		o := s.next(wait && len(b.ops) == 0)
 		if o == nil {
@@ -61,7 +61,7 @@ func (s *Store) gather(wait bool) *batch {
 		}
 		if o.state.CompareAndSwap(opWaiting, opTaken) {
 			b.ops = append(b.ops, o)
-			bytes += len(o.raw)
+			bytes += o.bytes()
 		}
 	}
 	if len(b.ops) == 0 {
@@ -132,7 +132,7 @@ func (s *Store) appendBytes(ops []*op) (appended bool) {
 	var bytes int64
 	for _, o := range ops {
 		if o.err == nil {
-			bytes += int64(len(o.raw))
+			bytes += o.bytes()
 		}
 	}
 	if bytes > 0 {
@@ -142,22 +142,24 @@ func (s *Store) appendBytes(ops []*op) (appended bool) {
 		}
 	}
 	for _, o := range ops {
-		if o.raw == nil || o.err != nil {
+		if o.err != nil {
 			continue
 		}
-		var err error
-		if o.ref, err = s.log.Append(segment.Plain(o.raw)); err != nil {
-			failBytes(ops, s.writeError(err))
-			return false
+		for _, r := range o.records {
+			var err error
+			if *r.ref, err = s.log.Append(r.Record); err != nil {
+				failBytes(ops, s.writeError(err))
+				return false
+			}
+			appended = true
 		}
-		appended = true
 	}
 	return appended
 }
 
 func failBytes(ops []*op, err error) {
 	for _, o := range ops {
-		if o.raw != nil && o.err == nil {
+		if len(o.records) > 0 && o.err == nil {
 			o.err = err
 		}
 	}
@@ -179,6 +181,7 @@ func (s *Store) writeError(err error) error {
 func (s *Store) tell() {
 	t := s.tx
 	s.hub.broadcast(t.events, t.removed)
+	s.subscribers.broadcast(t.events)
 	if t.accountsChanged {
 		s.accountsChanged.notify()
 	}

@@ -57,6 +57,9 @@ func (r *Rows) Int(i int) int64 {
 	return v
 }
 
+// Null tells whether column i of the current row is NULL.
+func (r *Rows) Null(i int) bool { return r.values[i] == nil }
+
 // Bool is column i of the current row.
 func (r *Rows) Bool(i int) bool { return r.Int(i) != 0 }
 

@@ -12,6 +12,7 @@ import (
 	"bytes"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-message"
@@ -26,21 +27,37 @@ const (
 	maxParams = 64        // of one part
 )
 
-// Compute returns the envelope and the extended body structure of a message with CRLF line ends.
-func Compute(raw []byte) (envelope *imap.Envelope, body imap.BodyStructure) {
+// Message is what is computed of a message.
+type Message struct {
+	Envelope *imap.Envelope
+	Body     imap.BodyStructure // with extension data
+	// Root is the id of the message that began the thread as far as this one tells: the first of its References, else
+	// of its In-Reply-To, else its own Message-ID, without angle brackets; empty if it has none of them.
+	Root string
+	// Sent is the time in the Date field (RFC 5256, 2.2) in UTC; zero if there is none.
+	Sent time.Time
+}
+
+// Compute computes everything of a message with CRLF line ends.
+func Compute(raw []byte) (m Message) {
 	// The parsers below are other people's: a panic in one of them must not cost a delivery.
 	defer func() {
 		if recover() != nil {
-			envelope, body = &imap.Envelope{}, opaque(uint32(len(raw)))
+			m = Message{Envelope: &imap.Envelope{}, Body: opaque(uint32(len(raw)))}
 		}
 	}()
 	br := bufio.NewReader(bytes.NewReader(raw))
 	// A malformed header ends where it stops making sense; what follows counts as body.
 	header, _ := textproto.ReadHeader(br)
 	w := walker{text: maxText}
-	body = w.part(header, br, "text/plain", 0)
+	m.Body = w.part(header, br, "text/plain", 0)
 	w.text = maxText
-	return w.envelope(header), body
+	m.Root, m.Sent = root(header), sent(header)
+	m.Envelope = w.envelope(header)
+	if m.Root == "" {
+		m.Root = m.Envelope.MessageID
+	}
+	return m
 }
 
 // walker holds what is left of the bounds for one message.

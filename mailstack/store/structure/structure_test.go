@@ -30,7 +30,7 @@ func TestAgreesWithServer(t *testing.T) {
 	for name, s := range samples {
 		t.Run(name, func(t *testing.T) {
 			raw := crlf(s)
-			_, got := Compute(raw)
+			got := Compute(raw).Body
 			want := imapserver.ExtractBodyStructure(bytes.NewReader(raw))
 			if g, w := show(got), show(want); g != w {
 				t.Errorf("got\n%s\nwant\n%s", g, w)
@@ -66,7 +66,7 @@ func show(bs imap.BodyStructure) string {
 }
 
 func TestEnvelope(t *testing.T) {
-	e, _ := Compute(crlf(samples["plain"]))
+	e := Compute(crlf(samples["plain"])).Envelope
 	if e.Subject != "été" || e.MessageID != "1@a.test" || !reflect.DeepEqual(e.InReplyTo, []string{"0@a.test"}) ||
 		len(e.From) != 1 || e.From[0].Name != "Afi" || len(e.To) != 2 || e.To[1].Addr() != "c@c.test" ||
 		e.Date.Format("-0700 15:04") != "+0100 10:00" {
@@ -109,7 +109,8 @@ func TestMalformed(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			e, bs := Compute(crlf(tt.raw))
+			m := Compute(crlf(tt.raw))
+			e, bs := m.Envelope, m.Body
 			tt.check(t, e, bs)
 			roundTrip(t, e, bs)
 		})
@@ -144,7 +145,8 @@ func TestBounded(t *testing.T) {
 		"parts with long headers":  "Content-Type: multipart/mixed; boundary=b\n\n" + strings.Repeat("--b\nContent-Description: "+strings.Repeat("d", 10_000)+"\n\nx\n", 1000),
 	} {
 		t.Run(name, func(t *testing.T) {
-			e, bs := Compute(crlf(s))
+			m := Compute(crlf(s))
+			e, bs := m.Envelope, m.Body
 			roundTrip(t, e, bs)
 			if n := len(EncodeEnvelope(e)) + len(EncodeBody(bs)); n > 3*maxText {
 				t.Errorf("takes %d bytes", n)
@@ -181,7 +183,8 @@ func roundTrip(t *testing.T, e *imap.Envelope, bs imap.BodyStructure) {
 func TestRoundTrip(t *testing.T) {
 	for name, s := range samples {
 		t.Run(name, func(t *testing.T) {
-			e, bs := Compute(crlf(s))
+			m := Compute(crlf(s))
+			e, bs := m.Envelope, m.Body
 			roundTrip(t, e, bs)
 		})
 	}
@@ -192,7 +195,8 @@ func FuzzCompute(f *testing.F) {
 		f.Add(crlf(s))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		e, bs := Compute(raw)
+		m := Compute(raw)
+		e, bs := m.Envelope, m.Body
 		roundTrip(t, e, bs)
 		writable(t, bs)
 	})
@@ -222,7 +226,8 @@ func writable(t *testing.T, bs imap.BodyStructure) {
 
 func FuzzDecode(f *testing.F) {
 	for _, s := range samples {
-		e, bs := Compute(crlf(s))
+		m := Compute(crlf(s))
+		e, bs := m.Envelope, m.Body
 		f.Add(EncodeEnvelope(e))
 		f.Add(EncodeBody(bs))
 	}
@@ -240,7 +245,8 @@ func BenchmarkCompute(b *testing.B) {
 	raw := append(crlf(samples["alternative"]), bytes.Repeat([]byte("some more text of the message\r\n"), 256)...)
 	b.SetBytes(int64(len(raw)))
 	for b.Loop() {
-		e, bs := Compute(raw)
+		m := Compute(raw)
+		e, bs := m.Envelope, m.Body
 		EncodeEnvelope(e)
 		EncodeBody(bs)
 	}

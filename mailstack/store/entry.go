@@ -1,0 +1,62 @@
+package store
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+
+	"gouv.tg/messagerie/mailstack/store/database"
+)
+
+// ContentID identifies a message's bytes and what was computed from them, inside one cell, for ever: it is never
+// reused. Copies of a message have the same one.
+type ContentID int64
+
+// Entry is one message in the index of its mailbox. It is kept small: a mailbox may have hundreds of thousands.
+type Entry struct {
+	ModSeq   uint64
+	Content  ContentID
+	Date     int64 // internal date, Unix milliseconds
+	SaveDate int64 // when it came into this mailbox (RFC 8514), Unix milliseconds
+	Flags    FlagSet
+	UID      imap.UID
+	Size     uint32 // bytes
+}
+
+// InternalDate is the internal date (RFC 9051, 2.3.3) in UTC.
+func (e *Entry) InternalDate() time.Time { return time.UnixMilli(e.Date).UTC() }
+
+const entryColumns = "uid, modseq, flags, keywords, date, saved, size, content"
+
+func readEntry(r *database.Rows) Entry {
+	return Entry{
+		UID: imap.UID(r.Int(0)), ModSeq: uint64(r.Int(1)), Flags: FlagSet{uint32(r.Int(2)), r.Text(3)},
+		Date: r.Int(4), SaveDate: r.Int(5), Size: uint32(r.Int(6)), Content: ContentID(r.Int(7)),
+	}
+}
+
+// entry reads a message; found is false if there is none with the UID.
+func (t *tx) entry(m *mailboxState, uid imap.UID) (e Entry, found bool, err error) {
+	found, err = t.db.Row(func(r *database.Rows) { e = readEntry(r) },
+		"SELECT "+entryColumns+" FROM messages WHERE mailbox = ? AND uid = ?", int64(m.id), uint32(uid))
+	if err != nil {
+		err = fmt.Errorf("cannot read message %d of mailbox %d: %w", uid, m.id, err)
+	}
+	return e, found, err
+}
+
+// entries reads the messages that exist.
+func (t *tx) entries(m *mailboxState, uids []imap.UID) (entries []Entry, bytes int64, err error) {
+	for _, uid := range uids {
+		e, found, err := t.entry(m, uid)
+		if err != nil {
+			return nil, 0, err
+		}
+		if found {
+			entries = append(entries, e)
+			bytes += int64(e.Size)
+		}
+	}
+	return entries, bytes, nil
+}
