@@ -1,6 +1,12 @@
 package syntax
 
-import "github.com/emersion/go-imap/v2"
+import (
+	"slices"
+
+	"github.com/emersion/go-imap/v2"
+
+	"gouv.tg/messagerie/mailstack/imap/wire"
+)
 
 // SetACL is SETACL (RFC 4314, section 3.1).
 type SetACL struct {
@@ -14,4 +20,42 @@ type SetACL struct {
 type MailboxIdentifier struct {
 	Mailbox    string
 	Identifier string
+}
+
+// ParseSetACL reads the arguments of SETACL.
+func ParseSetACL(r *wire.Reader) (a SetACL, err error) {
+	if a.Mailbox, err = spMailbox(r); err != nil {
+		return a, err
+	}
+	if a.Identifier, err = spAString(r); err != nil {
+		return a, err
+	}
+	rights, err := spAString(r)
+	if err != nil {
+		return a, err
+	}
+	if rights != "" && (rights[0] == '+' || rights[0] == '-') {
+		a.Modification, rights = imap.RightModification(rights[0]), rights[1:]
+	}
+	for i := range len(rights) {
+		c := rights[i]
+		if (c < 'a' || 'z' < c) && (c < '0' || '9' < c) {
+			return a, wire.Bad("rights are malformed; accepted are small letters and digits")
+		}
+		if !slices.Contains(a.Rights, imap.Right(c)) {
+			a.Rights = append(a.Rights, imap.Right(c))
+		}
+	}
+	return a, r.CRLF()
+}
+
+// ParseMailboxIdentifier reads the arguments of DELETEACL and LISTRIGHTS.
+func ParseMailboxIdentifier(r *wire.Reader) (a MailboxIdentifier, err error) {
+	if a.Mailbox, err = spMailbox(r); err != nil {
+		return a, err
+	}
+	if a.Identifier, err = spAString(r); err != nil {
+		return a, err
+	}
+	return a, r.CRLF()
 }

@@ -1,6 +1,12 @@
 package syntax
 
-import "github.com/emersion/go-imap/v2"
+import (
+	"strings"
+
+	"github.com/emersion/go-imap/v2"
+
+	"gouv.tg/messagerie/mailstack/imap/wire"
+)
 
 // Select is SELECT or EXAMINE (RFC 9051, sections 6.3.2 and 6.3.3).
 type Select struct {
@@ -56,3 +62,79 @@ const (
 
 // Has tells whether all of items are in s.
 func (s StatusItems) Has(items StatusItems) bool { return s&items == items }
+
+// ParseMailbox reads the arguments of a command with the name of a mailbox alone: DELETE, SUBSCRIBE, UNSUBSCRIBE, GETACL,
+// MYRIGHTS, GETQUOTAROOT.
+func ParseMailbox(r *wire.Reader) (string, error) {
+	name, err := spMailbox(r)
+	if err != nil {
+		return "", err
+	}
+	return name, r.CRLF()
+}
+
+func spMailbox(r *wire.Reader) (string, error) {
+	if err := r.SP(); err != nil {
+		return "", err
+	}
+	return r.Mailbox()
+}
+
+func spAString(r *wire.Reader) (string, error) {
+	if err := r.SP(); err != nil {
+		return "", err
+	}
+	return r.AString()
+}
+
+// ParseRename reads the arguments of RENAME.
+func ParseRename(r *wire.Reader) (n Rename, err error) {
+	if n.From, err = spMailbox(r); err != nil {
+		return n, err
+	}
+	if n.To, err = spMailbox(r); err != nil {
+		return n, err
+	}
+	return n, r.CRLF()
+}
+
+// ParseCreate reads the arguments of CREATE.
+func ParseCreate(r *wire.Reader) (c Create, err error) {
+	if c.Mailbox, err = spMailbox(r); err != nil {
+		return c, err
+	}
+	if r.Accept(' ') {
+		if err = r.List(func() error { return c.parameter(r) }); err != nil {
+			return c, err
+		}
+	}
+	return c, r.CRLF()
+}
+
+func (c *Create) parameter(r *wire.Reader) error {
+	if word := r.Keyword(); string(word) != "USE" {
+		return wire.BadFound("parameter of CREATE", string(word), "USE")
+	}
+	if err := r.SP(); err != nil {
+		return err
+	}
+	return r.List(func() error {
+		if err := r.Expect('\\'); err != nil {
+			return err
+		}
+		use, err := r.Atom()
+		c.SpecialUse = append(c.SpecialUse, specialUse(`\`+use))
+		return err
+	})
+}
+
+// specialUse returns the usual spelling of a special-use attribute (RFC 6154, section 2; RFC 8457).
+func specialUse(name string) imap.MailboxAttr {
+	for _, use := range []imap.MailboxAttr{imap.MailboxAttrAll, imap.MailboxAttrArchive, imap.MailboxAttrDrafts,
+		imap.MailboxAttrFlagged, imap.MailboxAttrJunk, imap.MailboxAttrSent, imap.MailboxAttrTrash, imap.MailboxAttrImportant} {
+		if strings.EqualFold(name, string(use)) {
+			return use
+		}
+	}
+	return imap.MailboxAttr(name)
+}

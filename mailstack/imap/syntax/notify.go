@@ -1,5 +1,11 @@
 package syntax
 
+import (
+	"strings"
+
+	"gouv.tg/messagerie/mailstack/imap/wire"
+)
+
 // Notify is NOTIFY (RFC 5465).
 type Notify struct {
 	None   bool // NOTIFY NONE
@@ -47,3 +53,136 @@ const (
 
 // Has tells whether all of events are in e.
 func (e NotifyEvents) Has(events NotifyEvents) bool { return e&events == events }
+
+// ParseNotify reads the arguments of NOTIFY.
+func ParseNotify(r *wire.Reader) (n Notify, err error) {
+	if err = r.SP(); err != nil {
+		return n, err
+	}
+	switch word := r.Keyword(); string(word) {
+	case "NONE":
+		n.None = true
+		return n, r.CRLF()
+	case "SET":
+	default:
+		return n, wire.BadFound("argument of NOTIFY", string(word), "NONE, SET")
+	}
+	if r.Follows(" STATUS") {
+		r.Accept(' ')
+		r.Keyword()
+		n.Status = true
+	}
+	for len(n.Groups) == 0 || r.Peek() == ' ' {
+		if err = r.SP(); err != nil {
+			return n, err
+		}
+		if err = r.Item(); err != nil {
+			return n, err
+		}
+		g, err := notifyGroup(r)
+		if err != nil {
+			return n, err
+		}
+		n.Groups = append(n.Groups, g)
+	}
+	return n, r.CRLF()
+}
+
+// notifyFilters are the names of filters.
+var notifyFilters = map[string]NotifyFilter{
+	"SELECTED": NotifySelected, "SELECTED-DELAYED": NotifySelectedDelayed, "INBOXES": NotifyInboxes,
+	"PERSONAL": NotifyPersonal, "SUBSCRIBED": NotifySubscribed, "SUBTREE": NotifySubtree, "MAILBOXES": NotifyMailboxes,
+}
+
+// notifyGroup takes an event group (RFC 5465, section 8).
+func notifyGroup(r *wire.Reader) (g NotifyGroup, err error) {
+	if err = r.Expect('('); err != nil {
+		return g, err
+	}
+	word := r.Keyword()
+	filter, ok := notifyFilters[string(word)]
+	if !ok {
+		return g, wire.BadFound("filter of mailboxes", string(word),
+			"SELECTED, SELECTED-DELAYED, INBOXES, PERSONAL, SUBSCRIBED, SUBTREE, MAILBOXES")
+	}
+	g.Filter = filter
+	if err = r.SP(); err != nil {
+		return g, err
+	}
+	if filter == NotifySubtree || filter == NotifyMailboxes {
+		if g.Mailboxes, err = mailboxes(r); err != nil {
+			return g, err
+		}
+		if err = r.SP(); err != nil {
+			return g, err
+		}
+	}
+	if err = g.events(r); err != nil {
+		return g, err
+	}
+	return g, r.Expect(')')
+}
+
+// mailboxes takes the name of a mailbox, or a list of them.
+func mailboxes(r *wire.Reader) (names []string, err error) {
+	one := func() error {
+		name, err := r.Mailbox()
+		names = append(names, name)
+		return err
+	}
+	if r.Peek() == '(' {
+		err = r.List(one)
+	} else {
+		err = one()
+	}
+	if err == nil && len(names) == 0 {
+		err = wire.Bad("list of mailboxes is empty")
+	}
+	return names, err
+}
+
+// events takes NONE, or a list of events.
+func (g *NotifyGroup) events(r *wire.Reader) error {
+	if r.Peek() != '(' {
+		if word := r.Keyword(); string(word) != "NONE" {
+			return wire.BadFound("events", string(word), "NONE, or a list of events")
+		}
+		return nil
+	}
+	empty := true
+	err := r.List(func() error {
+		empty = false
+		return g.event(r)
+	})
+	if err == nil && empty {
+		err = wire.Bad("list of events is empty")
+	}
+	return err
+}
+
+// notifyEvents are the names of events.
+var notifyEvents = map[string]NotifyEvents{
+	"MESSAGENEW": EventMessageNew, "MESSAGEEXPUNGE": EventMessageExpunge, "FLAGCHANGE": EventFlagChange,
+	"ANNOTATIONCHANGE": EventAnnotationChange, "MAILBOXNAME": EventMailboxName,
+	"SUBSCRIPTIONCHANGE": EventSubscriptionChange, "MAILBOXMETADATACHANGE": EventMailboxMetadataChange,
+	"SERVERMETADATACHANGE": EventServerMetadataChange,
+}
+
+// event takes one event, with the items of FETCH that MessageNew may have.
+func (g *NotifyGroup) event(r *wire.Reader) error {
+	name, err := r.Atom()
+	if err != nil {
+		return err
+	}
+	event, known := notifyEvents[strings.ToUpper(name)]
+	if !known {
+		g.Unknown = append(g.Unknown, name)
+		return nil
+	}
+	g.Events |= event
+	if event == EventMessageNew && r.Follows(" (") {
+		r.Accept(' ')
+		g.Fetch, err = fetchItems(r)
+	}
+	return err
+}

@@ -1,5 +1,11 @@
 package syntax
 
+import (
+	"strings"
+
+	"gouv.tg/messagerie/mailstack/imap/wire"
+)
+
 // SetQuota is SETQUOTA (RFC 9208, section 4.1.3).
 type SetQuota struct {
 	Root   string
@@ -10,4 +16,39 @@ type SetQuota struct {
 type QuotaLimit struct {
 	Resource string // in capitals: STORAGE (in units of 1,024 octets), MESSAGE, MAILBOX, ANNOTATION-STORAGE or another
 	Limit    uint64
+}
+
+// ParseGetQuota reads the argument of GETQUOTA: the name of a quota root.
+func ParseGetQuota(r *wire.Reader) (string, error) {
+	root, err := spAString(r)
+	if err != nil {
+		return "", err
+	}
+	return root, r.CRLF()
+}
+
+// ParseSetQuota reads the arguments of SETQUOTA.
+func ParseSetQuota(r *wire.Reader) (q SetQuota, err error) {
+	if q.Root, err = spAString(r); err != nil {
+		return q, err
+	}
+	if err = r.SP(); err != nil {
+		return q, err
+	}
+	err = r.List(func() error {
+		resource, err := r.Atom()
+		if err != nil {
+			return err
+		}
+		if err = r.SP(); err != nil {
+			return err
+		}
+		limit, err := r.Number64()
+		q.Limits = append(q.Limits, QuotaLimit{Resource: strings.ToUpper(resource), Limit: limit})
+		return err
+	})
+	if err != nil {
+		return q, err
+	}
+	return q, r.CRLF()
 }

@@ -1,6 +1,10 @@
 package syntax
 
-import "github.com/emersion/go-imap/v2"
+import (
+	"strings"
+
+	"gouv.tg/messagerie/mailstack/imap/wire"
+)
 
 // Search is SEARCH and UID SEARCH (RFC 9051, section 6.4.4).
 type Search struct {
@@ -24,41 +28,104 @@ type Partial struct {
 	Last     bool
 }
 
-// Sort is SORT and UID SORT (RFC 5256), with the options of ESORT (RFC 5267).
-type Sort struct {
-	UID     bool
-	Return  *SearchReturn // nil if there is no RETURN: the answer is an untagged SORT
-	Keys    []SortKey     // at least one
-	Charset string        // in capitals
-	Key     SearchKey
+// ParseSearch reads the arguments of SEARCH and, with uid, UID SEARCH.
+func ParseSearch(r *wire.Reader, uid bool) (s Search, err error) {
+	s.UID = uid
+	if err = r.SP(); err != nil {
+		return s, err
+	}
+	if r.Follows("RETURN ") {
+		r.Keyword()
+		if s.Return, err = spSearchReturn(r); err != nil {
+			return s, err
+		}
+		if err = r.SP(); err != nil {
+			return s, err
+		}
+	}
+	if r.Follows("CHARSET ") {
+		r.Keyword()
+		if s.Charset, err = spCharset(r); err != nil {
+			return s, err
+		}
+		if err = r.SP(); err != nil {
+			return s, err
+		}
+	}
+	if s.Key, err = searchKeys(r); err != nil {
+		return s, err
+	}
+	return s, r.CRLF()
 }
 
-// SortKey is a sort criterion.
-type SortKey struct {
-	By      SortBy
-	Reverse bool
+// spSearchReturn takes a space and return options in parentheses.
+func spSearchReturn(r *wire.Reader) (*SearchReturn, error) {
+	if err := r.SP(); err != nil {
+		return nil, err
+	}
+	o, options := new(SearchReturn), 0
+	err := r.List(func() error {
+		options++
+		return o.option(r)
+	})
+	if options == 0 { // RFC 4731, section 3.1
+		o.All = true
+	}
+	if err == nil && o.All && o.Partial != nil { // RFC 9394, section 3.1
+		err = wire.Bad("both ALL and PARTIAL are asked for")
+	}
+	return o, err
 }
 
-// SortBy is what a sort criterion compares.
-type SortBy uint8
+func (o *SearchReturn) option(r *wire.Reader) (err error) {
+	switch word := r.Keyword(); string(word) {
+	case "MIN":
+		o.Min = true
+	case "MAX":
+		o.Max = true
+	case "ALL":
+		o.All = true
+	case "COUNT":
+		o.Count = true
+	case "SAVE":
+		o.Save = true
+	case "PARTIAL":
+		if err = r.SP(); err != nil {
+			return err
+		}
+		if o.Partial != nil {
+			return wire.Bad("PARTIAL is given twice")
+		}
+		o.Partial, err = partialRange(r)
+	default:
+		err = wire.BadFound("return option", string(word), "MIN, MAX, ALL, COUNT, SAVE, PARTIAL")
+	}
+	return err
+}
 
-// Sort criteria (RFC 5256, section 3; RFC 5957 for those of display names).
-const (
-	SortArrival SortBy = iota
-	SortCc
-	SortDate
-	SortFrom
-	SortSize
-	SortSubject
-	SortTo
-	SortDisplayFrom
-	SortDisplayTo
-)
+// partialRange takes "1:100" or "-1:-100" (RFC 9394, section 4).
+func partialRange(r *wire.Reader) (*Partial, error) {
+	p := &Partial{Last: r.Accept('-')}
+	var err error
+	if p.From, err = r.NZNumber(); err != nil {
+		return nil, err
+	}
+	if err = r.Expect(':'); err != nil {
+		return nil, err
+	}
+	if r.Accept('-') != p.Last {
+		return nil, wire.Bad("PARTIAL has one negative number")
+	}
+	if p.To, err = r.NZNumber(); err != nil {
+		return nil, err
+	}
+	if p.From > p.To {
+		p.From, p.To = p.To, p.From
+	}
+	return p, nil
+}
 
-// Thread is THREAD and UID THREAD (RFC 5256).
-type Thread struct {
-	UID       bool
-	Algorithm imap.ThreadAlgorithm // in capitals, known or not
-	Charset   string               // in capitals
-	Key       SearchKey
+func spCharset(r *wire.Reader) (string, error) {
+	charset, err := spAString(r)
+	return strings.ToUpper(charset), err
 }

@@ -14,8 +14,8 @@ type SearchKey interface{ searchKey() }
 type (
 	// And matches what all keys match; without keys it is ALL.
 	And []SearchKey
-	// Or matches what one of both keys matches.
-	Or struct{ Left, Right SearchKey }
+	// Or matches what one of its keys, two or more, matches: "OR a OR b c" is Or{a, b, c}.
+	Or []SearchKey
 	// Not matches what its key does not match.
 	Not struct{ Key SearchKey }
 	// Fuzzy asks to match its key loosely (RFC 6203).

@@ -152,3 +152,27 @@ func (r *Reader) List(item func() error) error {
 		}
 	}
 }
+
+// Follows tells whether the line goes on with text, which is in capitals, in any case.
+func (r *Reader) Follows(text string) bool {
+	if r.eol-r.pos < len(text) {
+		return false
+	}
+	for i := range len(text) {
+		c := r.buf[r.pos+i]
+		if 'a' <= c && c <= 'z' {
+			c -= 'a' - 'A'
+		}
+		if c != text[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// Rest takes the rest of the line. The bytes are valid until the next line is read.
+func (r *Reader) Rest() []byte {
+	b := r.buf[r.pos:r.eol]
+	r.pos = r.eol
+	return b
+}

@@ -1,0 +1,98 @@
+package syntax
+
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/emersion/go-imap/v2"
+
+	"gouv.tg/messagerie/mailstack/imap/wire"
+)
+
+// maxPartDepth bounds the numbers of a part: no message is nested deeper than it is parsed.
+const maxPartDepth = 64
+
+// sectionSpec takes a section specification after its opening bracket, and the closing one (RFC 9051, section 6.4.5.1).
+func sectionSpec(r *wire.Reader) (*Section, error) {
+	word := string(r.Keyword())
+	s := new(Section)
+	for word != "" && '0' <= word[0] && word[0] <= '9' {
+		var number string
+		var more bool
+		number, word, more = strings.Cut(word, ".")
+		n, err := strconv.ParseUint(number, 10, 32)
+		if err != nil || n == 0 || len(s.Part) == maxPartDepth || more && word == "" {
+			return nil, wire.Bad("number of part is malformed")
+		}
+		s.Part = append(s.Part, int(n))
+	}
+	if err := s.specify(r, word); err != nil {
+		return nil, err
+	}
+	return s, r.Expect(']')
+}
+
+// specify sets what of the part is meant.
+func (s *Section) specify(r *wire.Reader, word string) (err error) {
+	switch word {
+	case "":
+	case "HEADER", "TEXT":
+		s.Specifier = imap.PartSpecifier(word)
+	case "MIME":
+		if len(s.Part) == 0 {
+			return wire.Bad("MIME is without a part")
+		}
+		s.Specifier = imap.PartSpecifierMIME
+	case "HEADER.FIELDS", "HEADER.FIELDS.NOT":
+		s.Specifier = imap.PartSpecifierHeader
+		s.NotFields = word == "HEADER.FIELDS.NOT"
+		if err = r.SP(); err != nil {
+			return err
+		}
+		err = r.List(func() error {
+			name, err := r.AString()
+			s.Fields = append(s.Fields, name)
+			return err
+		})
+		if err == nil && len(s.Fields) == 0 {
+			err = wire.Bad("list of header fields is empty")
+		}
+	default:
+		err = wire.BadFound("section", word, "HEADER, HEADER.FIELDS, HEADER.FIELDS.NOT, MIME, TEXT, or numbers")
+	}
+	return err
+}
+
+// binarySection takes the section of BINARY: numbers, and the closing bracket (RFC 3516, section 7).
+func binarySection(r *wire.Reader) (*Section, error) {
+	s, err := sectionSpec(r)
+	if err == nil && s.Specifier != imap.PartSpecifierNone {
+		err = wire.Bad("section of BINARY is not a part")
+	}
+	return s, err
+}
+
+// partial takes "<offset.size>" if that is next.
+func (s *Section) partial(r *wire.Reader) error {
+	if !r.Accept('<') {
+		return nil
+	}
+	offset, err := r.Number64()
+	if err != nil {
+		return err
+	}
+	if err = r.Expect('.'); err != nil {
+		return err
+	}
+	size, err := r.Number64()
+	if err != nil {
+		return err
+	}
+	if size == 0 {
+		return wire.Bad("size of partial is zero")
+	}
+	// The end of the range must be a number too.
+	s.Partial = &imap.SectionPartial{Offset: int64(offset), Size: int64(min(size, math.MaxInt64-offset))}
+	return r.Expect('>')
+}
