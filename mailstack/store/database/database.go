@@ -1,35 +1,25 @@
-// Package database is a thin layer over one SQLite connection: statements are prepared once and kept,
-// values are bound and read without reflection, errors tell a full disk from everything else.
+// Package database is a thin layer over one SQLite connection: statements are prepared once and kept, values are bound
+// and read without reflection and without copies that nobody needs, errors tell a full disk from everything else.
 //
-// It talks to the driver directly instead of through database/sql, whose pool would hide which connection
-// a statement runs on, and whose locking costs as much as a small statement.
+// It calls the SQLite library itself instead of a database/sql driver: a statement of one row costs a third, and reading
+// an index of many rows a fifth of what it does there.
 package database
 
 import (
-	"context"
-	"database/sql/driver"
-	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"path/filepath"
 
-	"modernc.org/sqlite"
+	"modernc.org/libc"
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // Conn is one connection. It belongs to one goroutine at a time.
 type Conn struct {
-	conn  driver.Conn
-	kept  map[string]statement
-	args  []driver.NamedValue
+	tls   *libc.TLS
+	db    uintptr
+	kept  map[string]*statement
 	wrote int64
-}
-
-type statement interface {
-	driver.StmtExecContext
-	driver.StmtQueryContext
-	io.Closer
 }
 
 // Options say how a connection is set up.
@@ -45,15 +35,11 @@ func Open(path string, o Options) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open database: %w", err)
 	}
-	connector, err := sqlite.NewConnector((&url.URL{Scheme: "file", Path: abs}).String())
-	if err != nil {
+	c := &Conn{tls: libc.NewTLS(), kept: make(map[string]*statement)}
+	if err := c.open((&url.URL{Scheme: "file", Path: abs}).String()); err != nil {
+		c.Close()
 		return nil, fmt.Errorf("cannot open database: %w", err)
 	}
-	dc, err := connector.Connect(context.Background())
-	if err != nil {
-		return nil, fmt.Errorf("cannot open database: %w", err)
-	}
-	c := &Conn{conn: dc, kept: make(map[string]statement)}
 	pragmas := []string{
 		"busy_timeout=10000",
 		"journal_mode=WAL",
@@ -76,14 +62,39 @@ func Open(path string, o Options) (*Conn, error) {
 	return c, nil
 }
 
+// open opens the connection without locks of its own: one goroutine uses it at a time.
+func (c *Conn) open(name string) error {
+	sqlite3.PatchIssue199()
+	cname, err := libc.CString(name)
+	if err != nil {
+		return err
+	}
+	defer libc.Xfree(c.tls, cname)
+	handle := newPointer(c.tls)
+	defer handle.free(c.tls)
+	const flags = sqlite3.SQLITE_OPEN_READWRITE | sqlite3.SQLITE_OPEN_CREATE | sqlite3.SQLITE_OPEN_URI | sqlite3.SQLITE_OPEN_NOMUTEX
+	rc := sqlite3.Xsqlite3_open_v2(c.tls, cname, handle.at, flags, 0)
+	c.db = handle.value() // also after an error
+	if rc != sqlite3.SQLITE_OK {
+		return c.error(rc)
+	}
+	sqlite3.Xsqlite3_extended_result_codes(c.tls, c.db, 1)
+	return nil
+}
+
 // Close closes the connection; the last one of a database moves the WAL into the database file.
 func (c *Conn) Close() error {
 	for q, s := range c.kept {
-		// Nothing is lost with a statement.
-		_ = s.Close()
+		s.finalize()
 		delete(c.kept, q)
 	}
-	return c.conn.Close()
+	var err error
+	if rc := sqlite3.Xsqlite3_close_v2(c.tls, c.db); rc != sqlite3.SQLITE_OK {
+		err = c.error(rc)
+	}
+	c.db = 0
+	c.tls.Close()
+	return err
 }
 
 // Writes counts the rows that Exec and Insert have changed since the connection was opened.
@@ -91,113 +102,72 @@ func (c *Conn) Writes() int64 { return c.wrote }
 
 // Script runs one or more statements that take no arguments and are not kept.
 func (c *Conn) Script(sql string) error {
-	s, err := c.conn.Prepare(sql)
+	csql, err := libc.CString(sql)
 	if err != nil {
 		return err
 	}
-	_, err = s.(statement).ExecContext(context.Background(), nil)
-	if cerr := s.Close(); err == nil {
-		err = cerr
+	defer libc.Xfree(c.tls, csql)
+	if rc := sqlite3.Xsqlite3_exec(c.tls, c.db, csql, 0, 0, 0); rc != sqlite3.SQLITE_OK {
+		return c.error(rc)
 	}
-	return err
+	return nil
 }
 
-func (c *Conn) prepare(sql string) (statement, error) {
+func (c *Conn) prepare(sql string) (*statement, error) {
 	if s, ok := c.kept[sql]; ok {
 		return s, nil
 	}
-	ds, err := c.conn.Prepare(sql)
+	s, err := newStatement(c, sql)
 	if err != nil {
 		return nil, fmt.Errorf("cannot prepare %q: %w", sql, err)
 	}
-	s := ds.(statement)
 	c.kept[sql] = s
 	return s, nil
 }
 
-// bind accepts int, int64, uint32, uint64, bool, string, []byte and nil; a nil []byte is NULL.
-func (c *Conn) bind(args []any) ([]driver.NamedValue, error) {
-	c.args = c.args[:0]
-	for i, a := range args {
-		v := driver.NamedValue{Ordinal: i + 1}
-		switch a := a.(type) {
-		case int64, string, bool, nil:
-			v.Value = a
-		case int:
-			v.Value = int64(a)
-		case uint32:
-			v.Value = int64(a)
-		case uint64:
-			v.Value = int64(a)
-		case []byte:
-			if a != nil {
-				v.Value = a
-			}
-		default:
-			return nil, fmt.Errorf("cannot bind a %T", a)
-		}
-		c.args = append(c.args, v)
-	}
-	return c.args, nil
-}
-
-func (c *Conn) exec(sql string, args []any) (driver.Result, error) {
+func (c *Conn) exec(sql string, args []any) error {
 	s, err := c.prepare(sql)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	values, err := c.bind(args)
-	if err != nil {
-		return nil, err
+	if err := s.bind(args); err != nil {
+		return err
 	}
-	return s.ExecContext(context.Background(), values)
+	for {
+		more, err := s.step()
+		if !more {
+			s.reset()
+			return err
+		}
+	}
 }
 
 // Exec runs a statement and returns the number of rows it changed.
 func (c *Conn) Exec(sql string, args ...any) (int64, error) {
-	r, err := c.exec(sql, args)
-	if err != nil {
+	if err := c.exec(sql, args); err != nil {
 		return 0, err
 	}
-	n, err := r.RowsAffected()
+	n := int64(sqlite3.Xsqlite3_changes(c.tls, c.db))
 	c.wrote += n
-	return n, err
+	return n, nil
 }
 
 // Insert runs an INSERT and returns the id of the new row.
 func (c *Conn) Insert(sql string, args ...any) (int64, error) {
-	r, err := c.exec(sql, args)
-	if err != nil {
+	if err := c.exec(sql, args); err != nil {
 		return 0, err
 	}
 	c.wrote++
-	return r.LastInsertId()
+	return sqlite3.Xsqlite3_last_insert_rowid(c.tls, c.db), nil
 }
 
 // Control runs BEGIN, COMMIT, SAVEPOINT and their like.
-func (c *Conn) Control(sql string) error {
-	_, err := c.exec(sql, nil)
-	return err
-}
+func (c *Conn) Control(sql string) error { return c.exec(sql, nil) }
 
 // Checkpoint moves as much of the WAL into the database file as readers allow and returns the number
 // of frames that the WAL holds and how many of them have been moved. An error of an explicit checkpoint
 // is seen; SQLite ignores those of automatic ones.
 func (c *Conn) Checkpoint() (frames, moved int64, err error) {
-	rows, err := c.Query("PRAGMA wal_checkpoint(PASSIVE)")
-	if err != nil {
-		return 0, 0, err
-	}
-	defer rows.Close()
-	if rows.Next() {
-		frames, moved = rows.Int(1), rows.Int(2)
-	}
-	return frames, moved, rows.Err()
-}
-
-// IsFull tells whether an error means that the disk has no room; the transaction was undone as a whole and
-// the database can be trusted.
-func IsFull(err error) bool {
-	var e *sqlite.Error
-	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_FULL
+	_, err = c.Row(func(r *Rows) { frames, moved = r.Int(1), r.Int(2) }, "PRAGMA wal_checkpoint(PASSIVE)")
+	return frames, moved, err
 }

@@ -1,17 +1,14 @@
 package database
 
 import (
-	"context"
-	"database/sql/driver"
-	"errors"
-	"io"
+	"modernc.org/libc"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // Rows are the rows of a running query. Close them before the same statement runs again.
 type Rows struct {
-	rows   driver.Rows
-	values []driver.Value
-	err    error
+	s   *statement
+	err error
 }
 
 // Query starts a query.
@@ -20,59 +17,53 @@ func (c *Conn) Query(sql string, args ...any) (*Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	values, err := c.bind(args)
-	if err != nil {
+	if err := s.bind(args); err != nil {
 		return nil, err
 	}
-	r, err := s.QueryContext(context.Background(), values)
-	if err != nil {
-		return nil, err
-	}
-	return &Rows{rows: r, values: make([]driver.Value, len(r.Columns()))}, nil
+	s.running = true
+	s.rows.err = nil
+	return &s.rows, nil
 }
 
 // Next moves to the next row and tells whether there is one.
 func (r *Rows) Next() bool {
-	if r.err != nil {
-		return false
+	var more bool
+	if r.err == nil {
+		more, r.err = r.s.step()
 	}
-	r.err = r.rows.Next(r.values)
-	return r.err == nil
+	return more
 }
 
 // Err is the error that ended Next, if it was not the end of the rows.
-func (r *Rows) Err() error {
-	if errors.Is(r.err, io.EOF) {
-		return nil
-	}
-	return r.err
-}
+func (r *Rows) Err() error { return r.err }
 
 // Close ends the query.
-func (r *Rows) Close() { _ = r.rows.Close() }
+func (r *Rows) Close() { r.s.reset() }
 
 // Int is column i of the current row; 0 for NULL.
-func (r *Rows) Int(i int) int64 {
-	v, _ := r.values[i].(int64)
-	return v
-}
+func (r *Rows) Int(i int) int64 { return sqlite3.Xsqlite3_column_int64(r.s.c.tls, r.s.p, int32(i)) }
 
 // Null tells whether column i of the current row is NULL.
-func (r *Rows) Null(i int) bool { return r.values[i] == nil }
+func (r *Rows) Null(i int) bool {
+	return sqlite3.Xsqlite3_column_type(r.s.c.tls, r.s.p, int32(i)) == sqlite3.SQLITE_NULL
+}
 
 // Bool is column i of the current row.
 func (r *Rows) Bool(i int) bool { return r.Int(i) != 0 }
 
 // Text is column i of the current row; empty for NULL.
-func (r *Rows) Text(i int) string {
-	v, _ := r.values[i].(string)
-	return v
-}
+func (r *Rows) Text(i int) string { return string(r.View(i)) }
 
-// Blob is column i of the current row; nil for NULL. It may be kept.
-func (r *Rows) Blob(i int) []byte {
-	v, _ := r.values[i].([]byte)
-	return v
+// Blob is column i of the current row; nil for NULL and for an empty blob. It may be kept.
+func (r *Rows) Blob(i int) []byte { return append([]byte(nil), r.View(i)...) }
+
+// View is Text or Blob without a copy: it is gone with the next call of Next or Close, and must not be changed.
+func (r *Rows) View(i int) []byte {
+	p := sqlite3.Xsqlite3_column_blob(r.s.c.tls, r.s.p, int32(i))
+	if p == 0 {
+		return nil
+	}
+	return libc.GoBytes(p, int(sqlite3.Xsqlite3_column_bytes(r.s.c.tls, r.s.p, int32(i))))
 }
 
 // Row runs a query for its first row and calls read on it. It tells whether there was one.
