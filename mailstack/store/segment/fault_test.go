@@ -12,6 +12,7 @@ type faulty struct {
 	write, sync, truncate, dir error
 	free                       int64
 	partial                    bool // a failing write leaves half of its bytes
+	from                       int  // length of the shortest write that fails
 }
 
 type faultyFile struct {
@@ -32,7 +33,7 @@ func (f *faulty) SyncDir(path string) error {
 }
 
 func (f faultyFile) WriteAt(b []byte, at int64) (int, error) {
-	if f.fs.write == nil {
+	if f.fs.write == nil || len(b) < f.fs.from {
 		return f.File.WriteAt(b, at)
 	}
 	if !f.fs.partial {

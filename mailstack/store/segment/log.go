@@ -19,6 +19,7 @@ type Log struct {
 	buf    []byte // not yet written, begins at end-len(buf)
 	end    int64  // behind the last appended record
 	synced int64  // behind the last durable record
+	ahead  int64  // behind the zeros that were written ahead; without any not beyond end
 	failed error
 }
 
@@ -86,7 +87,7 @@ func (l *Log) flush(payload []byte) error {
 // rollback takes back what was written since the last sync, so that a full disk gets its space back.
 func (l *Log) rollback() {
 	l.buf = l.buf[:0]
-	l.end = l.synced
+	l.end, l.ahead = l.synced, 0
 	if err := l.active.Truncate(l.synced); err != nil {
 		l.fail(err)
 	}
@@ -99,7 +100,10 @@ func (l *Log) fail(err error) {
 }
 
 // Sync makes all appended records durable.
-func (l *Log) Sync() error {
+func (l *Log) Sync() error { return l.sync(l.writeAhead) }
+
+// sync writes what is left in the buffer, does what else is to become durable, and syncs.
+func (l *Log) sync(also func()) error {
 	if l.failed != nil {
 		return l.failed
 	}
@@ -111,6 +115,7 @@ func (l *Log) Sync() error {
 	if l.end == l.synced {
 		return nil
 	}
+	also()
 	if err := l.active.Sync(); err != nil {
 		l.fail(err)
 		return l.failed
@@ -121,7 +126,7 @@ func (l *Log) Sync() error {
 
 // roll starts the next segment file. The old one is durable before the new one exists.
 func (l *Log) roll() error {
-	if err := l.Sync(); err != nil {
+	if err := l.sync(l.cutAhead); err != nil {
 		return err
 	}
 	old := l.active
@@ -155,12 +160,15 @@ func (l *Log) create(number uint32) error {
 		_ = os.Remove(path)
 		return fmt.Errorf("cannot create segment %d: %w", number, err)
 	}
-	l.active, l.number, l.end, l.synced = f, number, fileHeader, fileHeader
+	l.active, l.number, l.end, l.synced, l.ahead = f, number, fileHeader, fileHeader, 0
 	return nil
 }
 
 // Close closes the log without syncing: what was not synced was not acknowledged.
 func (l *Log) Close() error {
+	if l.failed == nil {
+		l.cutAhead()
+	}
 	l.failed = fmt.Errorf("%w: closed", ErrFailed)
 	l.handles.close()
 	return l.active.Close()

@@ -20,7 +20,7 @@ type Options struct {
 
 // Recovery says what Open found.
 type Recovery struct {
-	Truncated int64   // bytes of a torn tail that were cut off
+	Truncated int64   // bytes of a torn tail that were cut off, without zeros at its end
 	Orphans   int     // whole records behind Options.Acknowledged
 	Damage    []error // acknowledged bytes that are missing; each wraps ErrCorrupt
 }
@@ -104,7 +104,9 @@ func (l *Log) recover(last uint32, rec *Recovery) (usable bool, err error) {
 		return false, fmt.Errorf("cannot read segment %d: %w", last, err)
 	}
 	if end < size {
-		rec.Truncated = size - end
+		if rec.Truncated, err = tornBytes(f, end, size); err != nil {
+			return false, fmt.Errorf("cannot read the tail of segment %d: %w", last, err)
+		}
 		if err := f.Truncate(end); err != nil {
 			return false, fmt.Errorf("cannot cut off the torn tail of segment %d: %w", last, err)
 		}
