@@ -59,3 +59,47 @@ func ParseMailboxIdentifier(r *wire.Reader) (a MailboxIdentifier, err error) {
 	}
 	return a, r.CRLF()
 }
+
+// ACLEntry is what an identifier may do.
+type ACLEntry struct {
+	Identifier string
+	Rights     imap.RightSet
+}
+
+// WriteACL writes an ACL response (RFC 4314, section 3.6).
+func WriteACL(w *wire.Writer, mailbox string, entries []ACLEntry) {
+	w.Raw("* ACL ")
+	w.Mailbox(mailbox)
+	for _, e := range entries {
+		w.SP()
+		w.AString(e.Identifier)
+		w.SP()
+		w.AString(string(e.Rights))
+	}
+	w.CRLF()
+}
+
+// WriteListRights writes a LISTRIGHTS response (RFC 4314, section 3.7): rights that the identifier always has, and sets of
+// rights that are granted together.
+func WriteListRights(w *wire.Writer, mailbox, identifier string, required imap.RightSet, optional ...imap.RightSet) {
+	w.Raw("* LISTRIGHTS ")
+	w.Mailbox(mailbox)
+	w.SP()
+	w.AString(identifier)
+	w.SP()
+	w.AString(string(required))
+	for _, set := range optional {
+		w.SP()
+		w.AString(string(set))
+	}
+	w.CRLF()
+}
+
+// WriteMyRights writes a MYRIGHTS response (RFC 4314, section 3.8).
+func WriteMyRights(w *wire.Writer, mailbox string, rights imap.RightSet) {
+	w.Raw("* MYRIGHTS ")
+	w.Mailbox(mailbox)
+	w.SP()
+	w.AString(string(rights))
+	w.CRLF()
+}

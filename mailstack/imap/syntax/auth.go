@@ -158,3 +158,21 @@ func ParseCompress(r *wire.Reader) (string, error) {
 	}
 	return strings.ToUpper(mechanism), r.CRLF()
 }
+
+// WriteID writes an ID response (RFC 2971, section 3.2).
+func WriteID(w *wire.Writer, fields []IDField) {
+	w.Raw("* ID ")
+	if len(fields) == 0 {
+		w.Raw("NIL\r\n")
+		return
+	}
+	separator := byte('(')
+	for _, f := range fields {
+		w.Byte(separator)
+		separator = ' '
+		w.String(f.Name)
+		w.SP()
+		w.NString(f.Value, !f.Null)
+	}
+	w.Raw(")\r\n")
+}

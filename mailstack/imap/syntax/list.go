@@ -93,8 +93,8 @@ func ParseList(r *wire.Reader) (l List, err error) {
 	return l, r.CRLF()
 }
 
-// ParseLsub reads the arguments of LSUB.
-func ParseLsub(r *wire.Reader) (l List, err error) {
+// ParseLSub reads the arguments of LSUB.
+func ParseLSub(r *wire.Reader) (l List, err error) {
 	if l.Reference, err = spMailbox(r); err != nil {
 		return l, err
 	}

@@ -159,3 +159,37 @@ func entryName(r *wire.Reader) (string, error) {
 	}
 	return strings.ToLower(name), nil
 }
+
+// WriteMetadata writes a METADATA response with values (RFC 5464, section 4.4.1).
+func WriteMetadata(w *wire.Writer, mailbox string, entries []MetadataEntry) {
+	w.Raw("* METADATA ")
+	w.Mailbox(mailbox)
+	w.Raw(" (")
+	for i, e := range entries {
+		if i > 0 {
+			w.SP()
+		}
+		w.AString(e.Name)
+		w.SP()
+		switch {
+		case e.Null:
+			w.Nil()
+		case strings.IndexByte(e.Value, 0) >= 0:
+			w.LiteralBytes8([]byte(e.Value))
+		default:
+			w.String(e.Value)
+		}
+	}
+	w.Raw(")\r\n")
+}
+
+// WriteMetadataChange writes a METADATA response that tells which entries have changed (RFC 5464, section 4.4.2).
+func WriteMetadataChange(w *wire.Writer, mailbox string, names ...string) {
+	w.Raw("* METADATA ")
+	w.Mailbox(mailbox)
+	for _, name := range names {
+		w.SP()
+		w.AString(name)
+	}
+	w.CRLF()
+}

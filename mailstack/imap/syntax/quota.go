@@ -52,3 +52,38 @@ func ParseSetQuota(r *wire.Reader) (q SetQuota, err error) {
 	}
 	return q, r.CRLF()
 }
+
+// QuotaUsage is what of a resource is in use.
+type QuotaUsage struct {
+	Resource     string
+	Usage, Limit uint64
+}
+
+// WriteQuota writes a QUOTA response (RFC 9208, section 4.2.1).
+func WriteQuota(w *wire.Writer, root string, usages []QuotaUsage) {
+	w.Raw("* QUOTA ")
+	w.AString(root)
+	w.Raw(" (")
+	for i, u := range usages {
+		if i > 0 {
+			w.SP()
+		}
+		w.Raw(u.Resource)
+		w.SP()
+		w.Number(u.Usage)
+		w.SP()
+		w.Number(u.Limit)
+	}
+	w.Raw(")\r\n")
+}
+
+// WriteQuotaRoot writes a QUOTAROOT response (RFC 9208, section 4.2.2).
+func WriteQuotaRoot(w *wire.Writer, mailbox string, roots ...string) {
+	w.Raw("* QUOTAROOT ")
+	w.Mailbox(mailbox)
+	for _, root := range roots {
+		w.SP()
+		w.AString(root)
+	}
+	w.CRLF()
+}

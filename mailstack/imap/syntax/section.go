@@ -96,3 +96,46 @@ func (s *Section) partial(r *wire.Reader) error {
 	s.Partial = &imap.SectionPartial{Offset: int64(offset), Size: int64(min(size, math.MaxInt64-offset))}
 	return r.Expect('>')
 }
+
+// WriteSection writes the section of an item of FETCH in brackets and, if a range was asked for, where it begins
+// (RFC 9051, section 7.5.2).
+func WriteSection(w *wire.Writer, s *Section) {
+	w.Byte('[')
+	s.write(w)
+	w.Byte(']')
+	if s.Partial != nil {
+		w.Byte('<')
+		w.Number(uint64(s.Partial.Offset))
+		w.Byte('>')
+	}
+}
+
+func (s *Section) write(w *wire.Writer) {
+	for i, n := range s.Part {
+		if i > 0 {
+			w.Byte('.')
+		}
+		w.Number(uint64(n))
+	}
+	if s.Specifier == imap.PartSpecifierNone {
+		return
+	}
+	if len(s.Part) > 0 {
+		w.Byte('.')
+	}
+	w.Raw(string(s.Specifier))
+	if len(s.Fields) == 0 {
+		return
+	}
+	w.Raw(".FIELDS")
+	if s.NotFields {
+		w.Raw(".NOT")
+	}
+	separator := " ("
+	for _, name := range s.Fields {
+		w.Raw(separator)
+		separator = " "
+		w.AString(name)
+	}
+	w.Byte(')')
+}

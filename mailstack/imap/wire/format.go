@@ -30,7 +30,7 @@ func (w *Writer) DateTime(t time.Time) {
 	}
 	b = append(append(append(b, '-'), months[3*month-3:3*month]...), '-')
 	b = append(clock(append(four(b, year), ' '), t), ' ')
-	w.buf = append(Zone(b, t), '"')
+	w.buf = append(zone(b, t), '"')
 }
 
 // clock appends "15:04:05".
@@ -39,8 +39,8 @@ func clock(b []byte, t time.Time) []byte {
 	return two(append(two(append(two(b, hour), ':'), minute), ':'), second)
 }
 
-// Zone appends t's offset from UTC as "+hhmm".
-func Zone(b []byte, t time.Time) []byte {
+// zone appends t's offset from UTC as "+hhmm".
+func zone(b []byte, t time.Time) []byte {
 	_, offset := t.Zone()
 	sign := byte('+')
 	if offset < 0 {
@@ -52,7 +52,10 @@ func Zone(b []byte, t time.Time) []byte {
 
 func two(b []byte, n int) []byte { return append(b, byte('0'+n/10), byte('0'+n%10)) }
 
-func four(b []byte, n int) []byte { return two(two(b, n/100%100), n%100) }
+func four(b []byte, n int) []byte {
+	n = max(n, 0)
+	return two(two(b, n/100%100), n%100)
+}
 
 // SeqSet writes a set of sequence numbers.
 func (w *Writer) SeqSet(set imap.SeqSet) {
@@ -113,4 +116,18 @@ func (w *Writer) bound(n uint32) {
 	} else {
 		w.Number(uint64(n))
 	}
+}
+
+const days = "SunMonTueWedThuFriSat"
+
+// MessageDate writes a date and time in quotes, as a header field has them (RFC 5322, section 3.3).
+func (w *Writer) MessageDate(t time.Time) {
+	w.room(40)
+	year, month, day := t.Date()
+	weekday := t.Weekday()
+	b := append(append(w.buf, '"'), days[3*weekday:3*weekday+3]...)
+	b = append(two(append(b, ',', ' '), day), ' ')
+	b = append(append(b, months[3*month-3:3*month]...), ' ')
+	b = append(clock(append(four(b, year), ' '), t), ' ')
+	w.buf = append(zone(b, t), '"')
 }

@@ -72,10 +72,20 @@ func (w *Writer) AString(s string) {
 
 // Mailbox writes the name of a mailbox, in modified UTF-7 unless UTF8 is set (RFC 3501, section 5.1.3).
 func (w *Writer) Mailbox(name string) {
-	if !w.UTF8 && (strings.IndexByte(name, '&') >= 0 || !printable(name)) {
-		name = string(AppendUTF7(nil, name))
+	w.AString(w.encoded(name))
+}
+
+// Prefix writes the prefix of a namespace, which is always quoted (RFC 2342, section 5).
+func (w *Writer) Prefix(name string) {
+	w.String(w.encoded(name))
+}
+
+// encoded returns the name of a mailbox as the client takes it.
+func (w *Writer) encoded(name string) string {
+	if w.UTF8 || strings.IndexByte(name, '&') < 0 && printable(name) {
+		return name
 	}
-	w.AString(name)
+	return string(AppendUTF7(nil, name))
 }
 
 // Text writes text for people at the end of a response: what may not be there becomes "?".
