@@ -2,15 +2,16 @@
 //
 // A segment file is a 16-byte header followed by records. A record is a 16-byte header (magic, codec, stored length,
 // payload length, CRC32C over these and the stored bytes, all little-endian) and the stored bytes: the payload, or its
-// compressed form where that saves at least a tenth. Records are never changed. A record
-// is durable once Sync has returned; the caller then stores its Ref in its own metadata, so that metadata
-// never points at missing bytes. Bytes without metadata (orphans, after a crash) are harmless.
+// compressed form where that saves at least a tenth. Records are never changed. A record is durable once Sync has
+// returned; the caller then stores its Ref in its own metadata, so that metadata never points at missing bytes. Bytes
+// without metadata (orphans, after a crash) are harmless.
 //
 // Files other than the last one are complete and durable: a segment is synced before its successor is
 // created. Recovery therefore looks at the end of the last file only.
 //
-// The log knows the length of every record, and a Ref carries it, so that the space of records nobody
-// refers to any more can be reclaimed by rewriting segments; that is not done here yet.
+// Zeros may follow the last record: they are written ahead, so that most syncs change no file size.
+//
+// The space of records that nobody refers to any more is reclaimed by copying the others elsewhere, see compact.go.
 package segment
 
 import (

@@ -11,6 +11,8 @@ import (
 type FS interface {
 	// Open opens a file, creating it when create is set.
 	Open(path string, create bool) (File, error)
+	// Remove removes a file. After a crash it may be there again.
+	Remove(path string) error
 	// SyncDir makes the creation of files in a folder durable.
 	SyncDir(path string) error
 	// Free returns the bytes that can still be written to the file system of a folder.
@@ -43,6 +45,9 @@ func (OS) Open(path string, create bool) (File, error) {
 	}
 	return osFile{f}, nil
 }
+
+// Remove implements FS.
+func (OS) Remove(path string) error { return os.Remove(path) }
 
 // SyncDir implements FS.
 func (OS) SyncDir(path string) error {

@@ -2,7 +2,7 @@ package segment
 
 import (
 	"fmt"
-	"os"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -21,6 +21,8 @@ type Log struct {
 	synced int64  // behind the last durable record
 	ahead  int64  // behind the zeros that were written ahead; without any not beyond end
 	failed error
+
+	sealed atomic.Uint32 // segments up to this one are not appended to any more
 }
 
 // End is the position behind the last record that was appended.
@@ -157,11 +159,17 @@ func (l *Log) create(number uint32) error {
 	if err != nil {
 		f.Close()
 		// Nothing refers to it: the next attempt makes it anew.
-		_ = os.Remove(path)
+		_ = l.o.FS.Remove(path)
 		return fmt.Errorf("cannot create segment %d: %w", number, err)
 	}
-	l.active, l.number, l.end, l.synced, l.ahead = f, number, fileHeader, fileHeader, 0
+	l.activate(f, number, fileHeader)
 	return nil
+}
+
+// activate makes a file that is durable up to its end the one that is appended to.
+func (l *Log) activate(f File, number uint32, end int64) {
+	l.active, l.number, l.end, l.synced, l.ahead = f, number, end, end, 0
+	l.sealed.Store(number - 1)
 }
 
 // Close closes the log without syncing: what was not synced was not acknowledged.

@@ -115,7 +115,7 @@ func (l *Log) recover(last uint32, rec *Recovery) (usable bool, err error) {
 	if err := f.Sync(); err != nil {
 		return false, fmt.Errorf("cannot sync segment %d: %w", last, err)
 	}
-	l.active, l.number, l.end, l.synced = f, last, end, end
+	l.activate(f, last, end)
 	return true, nil
 }
 
@@ -142,7 +142,7 @@ func (l *Log) damage(f File, number uint32, size int64) error {
 
 func (l *Log) discard(number uint32, size int64, rec *Recovery) error {
 	rec.Truncated = size
-	if err := os.Remove(l.path(number)); err != nil {
+	if err := l.o.FS.Remove(l.path(number)); err != nil {
 		return fmt.Errorf("cannot remove the unfinished segment %d: %w", number, err)
 	}
 	return nil
@@ -150,23 +150,6 @@ func (l *Log) discard(number uint32, size int64, rec *Recovery) error {
 
 func (l *Log) path(number uint32) string {
 	return filepath.Join(l.o.Dir, fmt.Sprintf("%010d.seg", number))
-}
-
-// Size returns the bytes that all segment files take.
-func (l *Log) Size() (int64, error) {
-	numbers, err := l.list()
-	if err != nil {
-		return 0, err
-	}
-	var sum int64
-	for _, n := range numbers {
-		st, err := os.Stat(l.path(n))
-		if err != nil {
-			return 0, fmt.Errorf("cannot get the size of segment %d: %w", n, err)
-		}
-		sum += st.Size()
-	}
-	return sum, nil
 }
 
 // list returns the numbers of the segment files in ascending order.
