@@ -130,6 +130,9 @@ func (b *lineBuilder) add(text []byte) {
 	space := len(b.text) > 0
 	for _, r := range string(text) {
 		switch {
+		case ' ' < r && r < 0x7f && !space: // most of all text
+			b.text = append(b.text, byte(r))
+			b.runes++
 		case unicode.IsSpace(r) || r == '\u2800': // Braille's blank fills many a newsletter
 			space = len(b.text) > 0
 		case r == '\u200d' && !space && len(b.text) > 0: // joins emoji

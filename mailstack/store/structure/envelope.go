@@ -2,75 +2,73 @@ package structure
 
 import (
 	"strings"
+	"time"
 
 	"github.com/emersion/go-imap/v2"
-	"github.com/emersion/go-imap/v2/imapserver"
-	"github.com/emersion/go-message/textproto"
+
+	"gouv.tg/messagerie/mailstack/mime"
 )
 
 const (
 	maxField     = 64 << 10 // bytes of one field that the envelope looks at
 	maxAddresses = 2000     // of one field
 	maxReplies   = 100      // message ids in In-Reply-To
-	maxOffset    = 24 * 3600
 )
 
-// envelope extracts the envelope. It may shorten fields of h.
-func (w *walker) envelope(h textproto.Header) *imap.Envelope {
-	for _, k := range []string{"Date", "Subject", "From", "Sender", "Reply-To", "To", "Cc", "Bcc", "In-Reply-To", "Message-Id"} {
-		if v := h.Get(k); len(v) > maxField {
-			v = v[:maxField]
-			h.Set(k, v[:max(0, strings.LastIndexByte(v, ','))])
+// envelope extracts the envelope (RFC 9051, 7.5.2) with the id of the thread's first message and the time it was sent.
+// Of several fields of one name the first counts.
+func (w *walker) envelope(header []byte) (e *imap.Envelope, root string, sent time.Time) {
+	e = &imap.Envelope{}
+	var date, subject, messageID, references, inReplyTo string
+	var lists [6]string
+	for f := range mime.Fields(header) {
+		for _, known := range [...]struct {
+			name  string
+			value *string
+		}{
+			{"From", &lists[0]}, {"Sender", &lists[1]}, {"Reply-To", &lists[2]}, {"To", &lists[3]}, {"Cc", &lists[4]}, {"Bcc", &lists[5]},
+			{"Date", &date}, {"Subject", &subject}, {"Message-Id", &messageID}, {"References", &references}, {"In-Reply-To", &inReplyTo},
+		} {
+			if f.Is(known.name) && *known.value == "" {
+				*known.value = f.Value()
+			}
 		}
 	}
-	e := imapserver.ExtractEnvelope(h)
-	if _, offset := e.Date.Zone(); offset <= -maxOffset || offset >= maxOffset {
-		e.Date = e.Date.UTC() // some senders' zones are further away than a day
+	e.Subject = w.decode(subject[:min(len(subject), maxField)])
+	e.Date = parseDate(date)
+	if !e.Date.IsZero() {
+		sent = e.Date.UTC()
 	}
-	e.Subject = w.keep(e.Subject)
-	e.MessageID = w.keep(e.MessageID)
-	e.InReplyTo = e.InReplyTo[:min(len(e.InReplyTo), maxReplies)]
-	for i, id := range e.InReplyTo {
-		e.InReplyTo[i] = w.keep(id)
-	}
-	for _, f := range []struct {
-		key  string
-		list *[]imap.Address
-	}{{"From", &e.From}, {"Sender", &e.Sender}, {"Reply-To", &e.ReplyTo}, {"To", &e.To}, {"Cc", &e.Cc}, {"Bcc", &e.Bcc}} {
-		if *f.list == nil {
-			*f.list = lenientAddresses(h.Get(f.key))
+	e.MessageID = w.keep(firstMessageID(messageID))
+	for id := range messageIDs(inReplyTo) {
+		if len(e.InReplyTo) == maxReplies {
+			break
 		}
-		*f.list = w.addresses(*f.list)
+		e.InReplyTo = append(e.InReplyTo, w.keep(id))
 	}
-	return e
+	for i, list := range [...]*[]imap.Address{&e.From, &e.Sender, &e.ReplyTo, &e.To, &e.Cc, &e.Bcc} {
+		*list = w.addresses(lists[i])
+	}
+	for _, v := range []string{references, inReplyTo, messageID} {
+		if root = firstMessageID(v); root != "" {
+			break
+		}
+	}
+	return e, root, sent
 }
 
-func (w *walker) addresses(list []imap.Address) []imap.Address {
-	list = list[:min(len(list), maxAddresses)]
+// addresses parses an address list; one that is too long is cut at a comma.
+func (w *walker) addresses(v string) []imap.Address {
+	if v == "" {
+		return nil
+	}
+	if len(v) > maxField {
+		v = v[:maxField]
+		v = v[:max(0, strings.LastIndexByte(v, ','))]
+	}
+	list := parseAddresses(v)
 	for i, a := range list {
-		list[i] = imap.Address{Name: w.keep(a.Name), Mailbox: w.keep(a.Mailbox), Host: w.keep(a.Host)}
-	}
-	return list
-}
-
-// lenientAddresses finds what looks like addresses in a field that the strict parser refuses as a whole.
-func lenientAddresses(v string) []imap.Address {
-	var list []imap.Address
-	for item := range strings.SplitSeq(v, ",") {
-		name, addr, angle := strings.Cut(item, "<")
-		if !angle {
-			name, addr = "", item
-		}
-		addr, _, _ = strings.Cut(addr, ">")
-		mailbox, host, ok := strings.Cut(strings.TrimSpace(addr), "@")
-		if !ok || mailbox == "" || host == "" || strings.ContainsAny(mailbox+host, " \t<>") || len(list) == maxAddresses {
-			continue
-		}
-		list = append(list, imap.Address{
-			Name:    strings.Trim(name, " \t\r\n\""),
-			Mailbox: mailbox,
-			Host:    host,
-		})
+		list[i] = imap.Address{Name: w.decode(a.Name), Mailbox: w.decode(a.Mailbox), Host: w.keep(a.Host)}
 	}
 	return list
 }

@@ -1,21 +1,44 @@
 package structure
 
 import (
+	stdmime "mime"
 	"strings"
 
 	"github.com/emersion/go-imap/v2"
-	"github.com/emersion/go-message"
+
+	"gouv.tg/messagerie/mailstack/mime"
 )
 
-// contentType returns the media type in lower case. One that cannot be parsed counts as text/plain
-// (RFC 2045, 5.2).
-func contentType(h message.Header, defaultType string) (string, map[string]string) {
-	if !h.Has("Content-Type") {
-		return defaultType, nil
+// fields are the values of the fields that describe a part, besides its type; the first of each counts.
+type fields struct {
+	id, description, encoding, disposition, language, location string
+}
+
+func fieldsOf(header []byte) (f fields) {
+	for h := range mime.Fields(header) {
+		if len(h.Raw) < 8 || h.Raw[7] != '-' { // not Content-
+			continue
+		}
+		for _, known := range [...]struct {
+			name  string
+			value *string
+		}{
+			{"Content-Id", &f.id}, {"Content-Description", &f.description}, {"Content-Transfer-Encoding", &f.encoding},
+			{"Content-Disposition", &f.disposition}, {"Content-Language", &f.language}, {"Content-Location", &f.location},
+		} {
+			if h.Is(known.name) && *known.value == "" {
+				*known.value = h.Value()
+			}
+		}
 	}
-	mediaType, params, err := h.ContentType()
+	return f
+}
+
+// contentType returns the media type in lower case, with tokens on both sides of the slash.
+func contentType(p mime.Part) (string, map[string]string) {
+	mediaType, params := p.MediaType()
 	typ, subtype, ok := strings.Cut(mediaType, "/")
-	if err != nil || !ok || !isToken(typ) || !isToken(subtype) {
+	if !ok || !isToken(typ) || !isToken(subtype) {
 		return "text/plain", nil
 	}
 	return mediaType, params
@@ -65,6 +88,14 @@ func clean(s string) string {
 	}, s)
 }
 
+// decode is keep for text that may have encoded words (RFC 2047).
+func (w *walker) decode(s string) string {
+	if strings.Contains(s, "=?") {
+		s = mime.DecodeHeader(s)
+	}
+	return w.keep(s)
+}
+
 func (w *walker) params(params map[string]string) map[string]string {
 	if len(params) == 0 {
 		return nil
@@ -75,19 +106,19 @@ func (w *walker) params(params map[string]string) map[string]string {
 			break
 		}
 		if k = w.keep(k); k != "" {
-			kept[k] = w.keep(v)
+			kept[k] = w.decode(v) // encoded words do not belong here, and are usual
 		}
 	}
 	return kept
 }
 
-func (w *walker) disposition(h message.Header) *imap.BodyStructureDisposition {
-	if !h.Has("Content-Disposition") {
+func (w *walker) disposition(v string) *imap.BodyStructureDisposition {
+	if v == "" {
 		return nil
 	}
-	value, params, err := h.ContentDisposition()
+	value, params, err := stdmime.ParseMediaType(v)
 	if err != nil {
-		value, _, _ = strings.Cut(value, ";")
+		value, _, _ = strings.Cut(v, ";")
 		value, params = strings.ToLower(strings.TrimSpace(value)), nil
 	}
 	if !isToken(value) {
@@ -97,10 +128,10 @@ func (w *walker) disposition(h message.Header) *imap.BodyStructureDisposition {
 }
 
 // language splits Content-Language (RFC 3282).
-func (w *walker) language(h message.Header) []string {
+func (w *walker) language(v string) []string {
 	const most = 16
 	var tags []string
-	for tag := range strings.SplitSeq(h.Get("Content-Language"), ",") {
+	for tag := range strings.SplitSeq(v, ",") {
 		if tag = w.keep(strings.TrimSpace(tag)); tag != "" && len(tags) < most {
 			tags = append(tags, tag)
 		}

@@ -4,20 +4,18 @@
 // Mail is whatever its sender made of it: nothing here fails or panics because a message is malformed, and
 // everything is bounded (depth, number of parts, bytes of text kept). What Compute returns can always be
 // written to an IMAP client: a multipart has at least one part, a text part has its line count, a message
-// part its envelope.
+// part its envelope. Parts are those of package mime, so that what FETCH BODY[1.2] returns is what the
+// structure describes.
 package structure
 
 import (
-	"bufio"
 	"bytes"
-	"io"
 	"strings"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
-	"github.com/emersion/go-message"
-	_ "github.com/emersion/go-message/charset" // subjects and names in the character sets that are in use
-	"github.com/emersion/go-message/textproto"
+
+	"gouv.tg/messagerie/mailstack/mime"
 )
 
 const (
@@ -40,23 +38,17 @@ type Message struct {
 
 // Compute computes everything of a message with CRLF line ends.
 func Compute(raw []byte) (m Message) {
-	// The parsers below are other people's: a panic in one of them must not cost a delivery.
+	// Some of the parsers below are other people's: a panic in one of them must not cost a delivery.
 	defer func() {
 		if recover() != nil {
 			m = Message{Envelope: &imap.Envelope{}, Body: opaque(uint32(len(raw)))}
 		}
 	}()
-	br := bufio.NewReader(bytes.NewReader(raw))
-	// A malformed header ends where it stops making sense; what follows counts as body.
-	header, _ := textproto.ReadHeader(br)
+	whole := mime.Whole(raw)
 	w := walker{text: maxText}
-	m.Body = w.part(header, br, "text/plain", 0)
+	m.Body = w.part(whole, 0)
 	w.text = maxText
-	m.Root, m.Sent = root(header), sent(header)
-	m.Envelope = w.envelope(header)
-	if m.Root == "" {
-		m.Root = m.Envelope.MessageID
-	}
+	m.Envelope, m.Root, m.Sent = w.envelope(whole.Header)
 	return m
 }
 
@@ -66,87 +58,62 @@ type walker struct {
 	text  int
 }
 
-// counter counts what passes through it.
-type counter struct {
-	r            io.Reader
-	bytes, lines int64
-}
-
-func (c *counter) Read(b []byte) (int, error) {
-	n, err := c.r.Read(b)
-	c.bytes += int64(n)
-	c.lines += int64(bytes.Count(b[:n], []byte{'\n'}))
-	return n, err
-}
-
-// part describes one part whose header has been read from body.
-func (w *walker) part(raw textproto.Header, body io.Reader, defaultType string, depth int) imap.BodyStructure {
+// part describes one part.
+func (w *walker) part(p mime.Part, depth int) imap.BodyStructure {
 	w.parts++
-	header := message.Header{Header: raw}
-	mediaType, params := contentType(header, defaultType)
+	mediaType, params := contentType(p)
 	typ, subtype, _ := strings.Cut(mediaType, "/")
 	if depth >= maxDepth && (typ == "multipart" || isMessage(mediaType)) {
 		typ, subtype, mediaType, params = "application", "octet-stream", "application/octet-stream", nil
 	}
+	f := fieldsOf(p.Header)
 	if typ == "multipart" {
-		return w.multipart(header, body, subtype, params, depth)
+		return w.multipart(p, f, subtype, params, depth)
 	}
-	c := &counter{r: body}
 	bs := &imap.BodyStructureSinglePart{
 		Type:        typ,
 		Subtype:     subtype,
 		Params:      w.params(params),
-		ID:          w.keep(header.Get("Content-Id")),
-		Description: w.keep(header.Get("Content-Description")),
-		Encoding:    w.keep(strings.TrimSpace(header.Get("Content-Transfer-Encoding"))),
+		ID:          w.keep(f.id),
+		Description: w.keep(f.description),
+		Encoding:    w.keep(f.encoding),
 		Extended: &imap.BodyStructureSinglePartExt{
-			Disposition: w.disposition(header),
-			Language:    w.language(header),
-			Location:    w.keep(header.Get("Content-Location")),
+			Disposition: w.disposition(f.disposition),
+			Language:    w.language(f.language),
+			Location:    w.keep(f.location),
 		},
+		Size: uint32(len(p.Body)),
 	}
-	if isMessage(mediaType) {
-		br := bufio.NewReader(c)
-		child, _ := textproto.ReadHeader(br)
+	switch {
+	case isMessage(mediaType):
+		inner := mime.Whole(p.Body)
+		e, _, _ := w.envelope(inner.Header)
 		bs.MessageRFC822 = &imap.BodyStructureMessageRFC822{
-			Envelope:      w.envelope(child),
-			BodyStructure: w.part(child, br, "text/plain", depth+1),
+			Envelope: e, BodyStructure: w.part(inner, depth+1), NumLines: lines(p.Body),
 		}
-		_, _ = io.Copy(io.Discard, br)
-	}
-	// An error here is the end of a part that its sender cut short.
-	_, _ = io.Copy(io.Discard, c)
-	bs.Size = uint32(c.bytes)
-	if bs.MessageRFC822 != nil {
-		bs.MessageRFC822.NumLines = c.lines
-	}
-	if typ == "text" {
-		bs.Text = &imap.BodyStructureText{NumLines: c.lines}
+	case typ == "text":
+		bs.Text = &imap.BodyStructureText{NumLines: lines(p.Body)}
 	}
 	return bs
 }
 
-func (w *walker) multipart(header message.Header, body io.Reader, subtype string, params map[string]string, depth int) imap.BodyStructure {
+func lines(body []byte) int64 { return int64(bytes.Count(body, []byte{'\n'})) }
+
+func (w *walker) multipart(p mime.Part, f fields, subtype string, params map[string]string, depth int) imap.BodyStructure {
 	bs := &imap.BodyStructureMultiPart{
 		Subtype: subtype,
 		Extended: &imap.BodyStructureMultiPartExt{
 			Params:      w.params(params),
-			Disposition: w.disposition(header),
-			Language:    w.language(header),
-			Location:    w.keep(header.Get("Content-Location")),
+			Disposition: w.disposition(f.disposition),
+			Language:    w.language(f.language),
+			Location:    w.keep(f.location),
 		},
 	}
-	childType := "text/plain"
-	if subtype == "digest" {
-		childType = "message/rfc822" // RFC 2046, 5.1.5
-	}
-	mr := textproto.NewMultipartReader(body, params["boundary"])
-	for w.parts < maxParts {
-		p, err := mr.NextPart()
-		if err != nil {
+	for child := range p.Parts() {
+		if w.parts >= maxParts {
 			break
 		}
-		bs.Children = append(bs.Children, w.part(p.Header, p, childType, depth+1))
+		bs.Children = append(bs.Children, w.part(child, depth+1))
 	}
 	if len(bs.Children) == 0 {
 		// RFC 9051, 9: body-type-mpart has one body or more.
