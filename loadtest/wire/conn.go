@@ -47,7 +47,6 @@ type Conn struct {
 	long       []byte // a line that does not fit in
 	err        error  // sticks: what the last read found
 	log        *transcript
-	parking    parking
 }
 
 func newConn(raw *net.TCPConn, d *Dialer, host string) (*Conn, error) {
@@ -125,9 +124,6 @@ func (c *Conn) Sent() int64 { return c.transport.sent.Load() }
 
 // Close closes the connection. A parked one is forgotten: its onReady is not called any more.
 func (c *Conn) Close() error {
-	if p := c.parking.poller.Load(); p != nil {
-		p.forget(c)
-	}
 	return c.transport.Close()
 }
 

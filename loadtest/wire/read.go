@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
+
+	"gouv.tg/messagerie/parking"
 )
 
 // ReadLine returns one line without its CRLF (a bare LF is accepted). The slice is valid until the next read.
@@ -102,7 +104,7 @@ func (c *Conn) receive(p []byte) (int, error) {
 	}
 	for {
 		n, err := reader.Read(p)
-		if err != nil && !Timeout(err) && !errors.Is(err, errWouldBlock) {
+		if err != nil && !Timeout(err) && !errors.Is(err, parking.ErrWouldBlock) {
 			c.err = err
 		}
 		if n > 0 {

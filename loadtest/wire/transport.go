@@ -6,50 +6,34 @@ import (
 	"os"
 	"sync/atomic"
 	"time"
+
+	"gouv.tg/messagerie/parking"
 )
-
-// errWouldBlock is what a draining transport returns. crypto/tls leaves a connection usable after a temporary
-// net.Error.
-var errWouldBlock net.Error = wouldBlock{}
-
-type wouldBlock struct{}
-
-func (wouldBlock) Error() string   { return "wire: would block" }
-func (wouldBlock) Timeout() bool   { return true }
-func (wouldBlock) Temporary() bool { return true }
 
 // transport is the TCP connection under TLS: it counts, shapes and can refuse to wait.
 type transport struct {
-	*net.TCPConn
-	uplink   *Uplink
-	fd       int32
-	draining bool          // Read returns errWouldBlock without a system call
-	bounded  bool          // a deadline is set by Within
-	unasked  bool          // what is read before the next write has waited for the line and its latency in the poller
-	late     time.Duration // latency that the next read has yet to wait for
-	deadline atomic.Int64  // Unix nanoseconds, for the waits of the uplink; 0: none
-	closed   atomic.Bool
-	sent     atomic.Int64
+	parking.Conn // Came: what is read before the next write has waited for the line and its latency in the poller
+	uplink       *Uplink
+	bounded      bool          // a deadline is set by Within
+	late         time.Duration // latency that the next read has yet to wait for
+	deadline     atomic.Int64  // Unix nanoseconds, for the waits of the uplink; 0: none
+	closed       atomic.Bool
+	sent         atomic.Int64
 }
 
 func (t *transport) open(raw *net.TCPConn, uplink *Uplink) error {
-	t.TCPConn, t.uplink = raw, uplink
-	control, err := raw.SyscallConn()
-	if err != nil {
-		return err
+	if t.uplink = uplink; uplink != nil {
+		t.Delay = t.arrival
 	}
-	return control.Control(func(fd uintptr) { t.fd = int32(fd) })
+	return t.Conn.Open(raw)
 }
 
 // Read implements net.Conn.
 func (t *transport) Read(p []byte) (int, error) {
-	if t.draining {
-		return 0, errWouldBlock
-	}
-	n, err := t.TCPConn.Read(p)
+	n, err := t.Conn.Read(p)
 	if t.uplink != nil && n > 0 {
 		wait := t.uplink.down.take(n) + t.late
-		if t.unasked {
+		if t.Came {
 			wait = t.uplink.down.duration(n)
 		}
 		t.late = 0
@@ -70,7 +54,7 @@ func (t *transport) Write(p []byte) (int, error) {
 			if err := t.wait(t.uplink.up.take(len(part))); err != nil {
 				return written, err
 			}
-			t.late, t.unasked = 2*t.uplink.latency, false
+			t.late, t.Came = 2*t.uplink.latency, false
 		}
 		n, err := t.TCPConn.Write(part)
 		t.sent.Add(int64(n))
@@ -110,14 +94,11 @@ func (t *transport) SetDeadline(at time.Time) error {
 // Close implements net.Conn.
 func (t *transport) Close() error {
 	t.closed.Store(true)
-	return t.TCPConn.Close()
+	return t.Conn.Close()
 }
 
 // arrival is how long what came for a parked connection is still on its way: behind what the line is busy with, and for the latency.
 func (t *transport) arrival() time.Duration {
-	if t.uplink == nil {
-		return 0
-	}
 	return t.uplink.down.backlog(time.Now()) + max(t.uplink.latency, t.late)
 }
 

@@ -3,12 +3,14 @@ package gateway
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -216,6 +218,20 @@ func (c *fakeCell) imap(st *link.Stream) {
 			return
 		}
 		tag, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if rest == "UNAUTHENTICATE" {
+			io.WriteString(st, tag+" OK bye for now\r\n")
+			read, _ := r.Peek(r.Buffered())
+			if err := st.Handback(read); err != nil {
+				c.t.Error(err)
+			}
+			return
+		}
+		if size, ok := strings.CutPrefix(rest, "TAKE "); ok {
+			n, _ := strconv.ParseInt(size, 10, 64)
+			sum := sha256.New()
+			io.CopyN(sum, r, n)
+			fmt.Fprintf(st, "* SUM %x\r\n", sum.Sum(nil))
+		}
 		if rest == "BIG" {
 			io.WriteString(st, strings.Repeat("x", 300000)+"\r\n")
 		}

@@ -22,6 +22,7 @@ import (
 	"gouv.tg/messagerie/mailstack/gateway/submission"
 	"gouv.tg/messagerie/mailstack/link"
 	"gouv.tg/messagerie/mailstack/telemetry"
+	"gouv.tg/messagerie/parking"
 )
 
 // smtpTimeout limits each read and write of an SMTP dialogue (RFC 5321, 4.5.3.2.7).
@@ -35,6 +36,7 @@ type Gateway struct {
 	table  *route.Table
 	cells  *cells.Manager
 	limits *guard.Limits
+	parked *parking.Poller // sessions of agents that idle
 
 	services   []*service
 	health     *http.Server
@@ -64,6 +66,7 @@ type service struct {
 	name     string
 	address  string
 	handler  func(context.Context) func(*guard.Conn)
+	parks    bool // its sessions may be parked
 	listener *guard.Listener
 	open     net.Listener
 }
@@ -94,6 +97,8 @@ func New(config *Config, log *slog.Logger) (*Gateway, error) {
 	g.offer(&tls.Config{
 		MinVersion:     tls.VersionTLS12,
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return shown.Certificate() },
+		// Small first records serve browsers; here each record is one more system call.
+		DynamicRecordSizingDisabled: true,
 	})
 	g.health = g.healthServer()
 	return g, nil
@@ -139,6 +144,9 @@ func (g *Gateway) offer(agents *tls.Config) {
 	g.add("submissions", c.Listen.Submissions, "", smtpTimeout, 0, nil, submits(true))
 	g.add("imap", c.Listen.IMAP, imapBusy, imap.PreAuthTimeout, imap.PreAuthTimeout, nil, reads(false))
 	g.add("imaps", c.Listen.IMAPS, "", imap.PreAuthTimeout, imap.PreAuthTimeout, nil, reads(true))
+	for _, s := range g.services[len(g.services)-2:] {
+		s.parks = true
+	}
 
 	relay := base
 	relay.TLS, relay.LMTP, relay.DSN = nil, true, true

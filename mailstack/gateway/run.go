@@ -7,6 +7,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"gouv.tg/messagerie/parking"
 )
 
 // stopTime is how long running transactions may take to finish when the gateway stops.
@@ -30,6 +32,11 @@ func (g *Gateway) Run(ctx context.Context) error {
 	// What is under way must outlive ctx by stopTime.
 	work, abort := context.WithCancel(context.WithoutCancel(ctx))
 	defer abort()
+	var err error
+	if g.parked, err = parking.New(0); err != nil {
+		return err
+	}
+	defer g.parked.Close()
 	if err := g.listen(work); err != nil {
 		g.closeListeners()
 		return err
@@ -42,7 +49,6 @@ func (g *Gateway) Run(ctx context.Context) error {
 	})
 	g.up.Store(true)
 	g.log.Info("gateway is up", "listen", g.addresses())
-	var err error
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
@@ -82,6 +88,9 @@ func (g *Gateway) listen(ctx context.Context) error {
 		}
 		s.open = l
 		s.listener.Handle = s.handler(ctx)
+		if s.parks {
+			s.listener.Poller = g.parked
+		}
 		g.wg.Go(func() { s.listener.Serve(l) })
 	}
 	if g.config.Listen.Health == "" {

@@ -7,29 +7,49 @@ import (
 	"net"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
-	"gouv.tg/messagerie/mailstack/telemetry"
+	"gouv.tg/messagerie/parking"
 )
+
+// maxWrite is the longest that a peer may take nothing of what it is sent.
+const maxWrite = 5 * time.Minute
 
 // Conn is a connection whose every read and write has a time limit. A deadline set from outside goes before it.
 type Conn struct {
 	net.Conn
-	release func()
-	traffic *telemetry.Traffic // nil: not counted
+	listener *Listener     // nil: belongs to none
+	spot     *parking.Conn // the same connection, if it can be parked
 
-	mu          sync.Mutex
-	idle        time.Duration
-	until       time.Time // absolute limit of reads, when not zero
-	explicitIn  bool
-	explicitOut bool
-	stopped     bool
-	draining    bool
-	busy        bool
-
-	closed atomic.Bool
+	mu       sync.Mutex
+	idle     time.Duration
+	until    time.Time     // absolute limit of reads, when not zero
+	writable time.Duration // until when, since start, writes are allowed at least; 0: not set
+	ready    func()        // see Park; nil: not parked
+	since    time.Duration // when it was parked, since start
+	flags    flags
 }
+
+// flags are the states of a Conn.
+type flags uint16
+
+const (
+	limited     flags = 1 << iota // has a place of the listener's Limits
+	explicitIn                    // a read deadline was set from outside
+	explicitOut                   // and one for writes
+	armed                         // the connection has a read deadline
+	impatient                     // see Allow
+	stopped                       // no read succeeds any more
+	draining
+	busy
+	kept // see Keep
+	closed
+)
+
+func (f flags) any(which flags) bool { return f&which != 0 }
+
+// start is what times are counted from; they cost 8 octets that way.
+var start = time.Now()
 
 // NewConn limits each read and each write of c to idle.
 func NewConn(c net.Conn, idle time.Duration) *Conn { return &Conn{Conn: c, idle: idle} }
@@ -53,8 +73,8 @@ func (c *Conn) Read(b []byte) (int, error) {
 		return 0, err
 	}
 	n, err := c.Conn.Read(b)
-	if c.traffic != nil {
-		c.traffic.Read.Add(int64(n))
+	if c.listener != nil && c.listener.Traffic != nil {
+		c.listener.Traffic.Read.Add(int64(n))
 	}
 	return n, err
 }
@@ -62,40 +82,55 @@ func (c *Conn) Read(b []byte) (int, error) {
 func (c *Conn) armRead() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.stopped {
+	if c.flags.any(stopped) {
 		return os.ErrDeadlineExceeded
 	}
-	if c.explicitIn {
+	if c.flags.any(explicitIn | impatient) {
 		return nil
 	}
 	t := time.Now().Add(c.idle)
 	if !c.until.IsZero() && c.until.Before(t) {
 		t = c.until
 	}
+	c.flags |= armed
 	return c.Conn.SetReadDeadline(t)
 }
 
 func (c *Conn) Write(b []byte) (int, error) {
-	c.mu.Lock()
-	if !c.explicitOut {
-		c.Conn.SetWriteDeadline(time.Now().Add(min(c.idle, 5*time.Minute)))
-	}
-	c.mu.Unlock()
+	c.armWrite()
 	n, err := c.Conn.Write(b)
-	if c.traffic != nil {
-		c.traffic.Sent.Add(int64(n))
+	if c.listener != nil && c.listener.Traffic != nil {
+		c.listener.Traffic.Sent.Add(int64(n))
 	}
 	return n, err
+}
+
+// armWrite sees to it that a write has between half of the limit and all of it: most find the deadline of an earlier one.
+func (c *Conn) armWrite() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.flags.any(explicitOut) {
+		return
+	}
+	limit, now := min(c.idle, maxWrite), time.Since(start)
+	if left := c.writable - now; left < limit/2 || left > limit {
+		c.writable = now + limit
+		c.Conn.SetWriteDeadline(time.Now().Add(limit))
+	}
 }
 
 // SetReadDeadline goes before the idle limit until it is set to zero.
 func (c *Conn) SetReadDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.stopped {
+	if c.flags.any(stopped) {
 		return nil
 	}
-	c.explicitIn = !t.IsZero()
+	c.flags &^= explicitIn
+	c.flags |= armed
+	if !t.IsZero() {
+		c.flags |= explicitIn
+	}
 	return c.Conn.SetReadDeadline(t)
 }
 
@@ -103,7 +138,11 @@ func (c *Conn) SetReadDeadline(t time.Time) error {
 func (c *Conn) SetWriteDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.explicitOut = !t.IsZero()
+	c.flags &^= explicitOut
+	c.writable = 0
+	if !t.IsZero() {
+		c.flags |= explicitOut
+	}
 	return c.Conn.SetWriteDeadline(t)
 }
 
@@ -119,15 +158,15 @@ func (c *Conn) SetDeadline(t time.Time) error {
 func (c *Conn) Busy() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.busy = true
+	c.flags |= busy
 }
 
 // Free ends Busy. On a connection that is being drained no read succeeds from then on.
 func (c *Conn) Free() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.busy = false
-	if c.draining {
+	c.flags &^= busy
+	if c.flags.any(draining) {
 		c.interrupt()
 	}
 }
@@ -137,8 +176,8 @@ func (c *Conn) Free() {
 func (c *Conn) Drain() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.draining = true
-	if !c.busy {
+	c.flags |= draining
+	if !c.flags.any(busy) {
 		c.interrupt()
 	}
 }
@@ -147,19 +186,26 @@ func (c *Conn) Drain() {
 func (c *Conn) Draining() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.draining
+	return c.flags.any(draining)
 }
 
+// interrupt ends reading for good. mu is held.
 func (c *Conn) interrupt() {
-	c.stopped = true
+	c.flags |= stopped
 	c.Conn.SetReadDeadline(time.Unix(1, 0))
+	c.wake()
 }
 
 // Close closes the connection and gives its place back.
 func (c *Conn) Close() error {
 	err := c.Conn.Close()
-	if c.closed.CompareAndSwap(false, true) && c.release != nil {
-		c.release()
+	c.mu.Lock()
+	first, counted := !c.flags.any(closed), c.flags.any(limited)
+	c.flags |= closed
+	c.ready = nil
+	c.mu.Unlock()
+	if first && c.listener != nil {
+		c.listener.left(c, counted)
 	}
 	return err
 }

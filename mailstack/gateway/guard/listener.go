@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gouv.tg/messagerie/mailstack/telemetry"
+	"gouv.tg/messagerie/parking"
 )
 
 // Limits bounds connections, over all listeners that share it. A zero means no limit.
@@ -86,6 +87,7 @@ type Listener struct {
 	Handle  func(*Conn)
 	Refused func()             // counts refusals
 	Traffic *telemetry.Traffic // counts bytes; nil: they are not counted
+	Poller  *parking.Poller    // where connections are parked; nil: they cannot be
 
 	mu       sync.Mutex
 	conns    map[*Conn]struct{}
@@ -95,6 +97,11 @@ type Listener struct {
 
 // Serve accepts until l is closed. It fails only when accepting fails for good.
 func (s *Listener) Serve(l net.Listener) error {
+	done := make(chan struct{})
+	defer close(done)
+	if s.Poller != nil {
+		go s.sweeping(done)
+	}
 	delay := time.Duration(0)
 	for {
 		c, err := l.Accept()
@@ -126,51 +133,72 @@ func (s *Listener) Admit(c net.Conn) {
 		c.Close()
 		return
 	}
-	conn := NewConn(c, s.Idle)
-	conn.traffic = s.Traffic
+	conn := &Conn{Conn: c, idle: s.Idle, listener: s}
 	if s.Limits != nil {
-		conn.release = func() { s.Limits.give(n) }
+		conn.flags |= limited
+	}
+	if raw, ok := c.(*net.TCPConn); ok && s.Poller != nil {
+		spot := &parking.Conn{}
+		if spot.Open(raw) == nil {
+			conn.Conn, conn.spot = spot, spot
+		}
 	}
 	if s.First > 0 {
-		conn.SetUntil(time.Now().Add(s.First))
+		conn.until = time.Now().Add(s.First)
 	}
-	if !s.remember(conn) {
-		conn.Close()
-		return
+	if s.remember(conn) {
+		go s.run(conn, s.Handle)
 	}
-	go s.run(conn, s.Handle)
 }
 
 // Run handles a connection that came from somewhere else, in the caller's goroutine. It is drained with the others.
 func (s *Listener) Run(c net.Conn, handle func(*Conn)) {
-	conn := NewConn(c, s.Idle)
-	if !s.remember(conn) {
-		conn.Close()
-		return
+	conn := &Conn{Conn: c, idle: s.Idle, listener: s}
+	if s.remember(conn) {
+		s.run(conn, handle)
 	}
-	s.run(conn, handle)
 }
 
 func (s *Listener) run(c *Conn, handle func(*Conn)) {
 	defer s.wg.Done()
-	defer s.forget(c)
-	defer c.Close()
+	defer func() {
+		c.mu.Lock()
+		stays := c.flags.any(kept)
+		c.mu.Unlock()
+		if !stays {
+			c.Close()
+		}
+	}()
 	handle(c)
 }
 
-// remember is false when no more are taken.
+// remember counts the connection in, until its handler has returned and it is closed. It is false, and the connection closed, when
+// no more are taken.
 func (s *Listener) remember(c *Conn) bool {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.draining {
-		return false
-	}
+	draining := s.draining
 	if s.conns == nil {
 		s.conns = map[*Conn]struct{}{}
 	}
 	s.conns[c] = struct{}{}
-	s.wg.Add(1)
-	return true
+	s.wg.Add(2)
+	s.mu.Unlock()
+	if draining {
+		c.Close()
+		s.wg.Done()
+	}
+	return !draining
+}
+
+// left counts a connection out that was closed; limited says that it has a place to give back.
+func (s *Listener) left(c *Conn, limited bool) {
+	if limited {
+		s.Limits.give(Network(c.RemoteAddr()))
+	}
+	s.mu.Lock()
+	delete(s.conns, c)
+	s.mu.Unlock()
+	s.wg.Done()
 }
 
 func contains(nets []netip.Prefix, ip netip.Addr) bool {
@@ -182,12 +210,6 @@ func contains(nets []netip.Prefix, ip netip.Addr) bool {
 	return false
 }
 
-func (s *Listener) forget(c *Conn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.conns, c)
-}
-
 // Open counts the connections of the moment.
 func (s *Listener) Open() int {
 	s.mu.Lock()
@@ -196,7 +218,8 @@ func (s *Listener) Open() int {
 }
 
 // Drain lets busy connections finish, ends the others, and closes what is left when ctx is done.
-// The caller has closed the net.Listener. It returns when every handler has.
+// The caller has closed the net.Listener. It returns when all are closed
+// and every handler has returned.
 func (s *Listener) Drain(ctx context.Context) {
 	s.each(func(c *Conn) { c.Drain() })
 	stop := context.AfterFunc(ctx, func() { s.each(func(c *Conn) { c.Close() }) })

@@ -1,7 +1,6 @@
 package imap
 
 import (
-	"context"
 	"errors"
 	"net"
 	"strings"
@@ -43,7 +42,7 @@ func (c *conn) bye(text string) {
 }
 
 // handle answers one command.
-func (c *conn) handle(ctx context.Context, cmd command) {
+func (c *conn) handle(cmd command) {
 	switch cmd.name {
 	case "CAPABILITY":
 		c.write("* CAPABILITY " + c.srv.capabilities(c.tls != nil) + "\r\n")
@@ -57,14 +56,14 @@ func (c *conn) handle(ctx context.Context, cmd command) {
 		c.bye("Logging out")
 		c.respond(cmd.tag, "OK", "LOGOUT completed")
 	case "STARTTLS":
-		c.startTLS(ctx, cmd)
+		c.startTLS(cmd)
 	case "LOGIN":
 		if !c.private(cmd.tag) {
 			return
 		}
-		c.login(ctx, cmd.tag, cmd.args[0], cmd.args[1])
+		c.login(cmd.tag, cmd.args[0], cmd.args[1])
 	case "AUTHENTICATE":
-		c.authenticate(ctx, cmd)
+		c.authenticate(cmd)
 	default:
 		c.bad(cmd.tag, "Command unknown or not allowed before authentication")
 	}
@@ -79,7 +78,7 @@ func (c *conn) private(tag string) bool {
 	return false
 }
 
-func (c *conn) startTLS(ctx context.Context, cmd command) {
+func (c *conn) startTLS(cmd command) {
 	switch {
 	case c.tls != nil:
 		c.bad(cmd.tag, "TLS is active already")
@@ -87,12 +86,12 @@ func (c *conn) startTLS(ctx context.Context, cmd command) {
 		c.bad(cmd.tag, "STARTTLS takes no arguments")
 	default:
 		c.respond(cmd.tag, "OK", "Begin TLS negotiation now")
-		c.quit = c.quit || !c.handshake(ctx)
+		c.quit = c.quit || !c.handshake()
 	}
 }
 
 // authenticate is AUTHENTICATE PLAIN, with or without an initial response (RFC 4959).
-func (c *conn) authenticate(ctx context.Context, cmd command) {
+func (c *conn) authenticate(cmd command) {
 	if !strings.EqualFold(cmd.args[0], "PLAIN") {
 		c.respond(cmd.tag, "NO", "[CANNOT] Mechanism not supported")
 		return
@@ -117,11 +116,11 @@ func (c *conn) authenticate(ctx context.Context, cmd command) {
 		c.bad(cmd.tag, "Authentication exchange cancelled or not understood")
 		return
 	}
-	c.login(ctx, cmd.tag, user, password)
+	c.login(cmd.tag, user, password)
 }
 
-func (c *conn) login(ctx context.Context, tag, user, password string) {
-	v := c.srv.Login.Login(ctx, c.raw.RemoteAddr(), link.AuthRequest{
+func (c *conn) login(tag, user, password string) {
+	v := c.srv.Login.Login(c.ctx, c.raw.RemoteAddr(), link.AuthRequest{
 		Service: link.ServiceIMAP, User: user, Password: password, TLSVersion: c.tlsVersion(),
 	})
 	if !v.OK {
@@ -131,6 +130,6 @@ func (c *conn) login(ctx context.Context, tag, user, password string) {
 		}
 		return
 	}
-	c.proxy(tag, v)
+	c.relayed = c.join(tag, v)
 	c.quit = true
 }

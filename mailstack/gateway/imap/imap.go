@@ -45,43 +45,53 @@ func (s *Server) capabilities(secure bool) string {
 
 // conn is one session before authentication.
 type conn struct {
-	srv    *Server
-	raw    *guard.Conn
-	tls    *tls.Conn
-	r      *reader
-	errors int
-	logins int
-	quit   bool
+	srv     *Server
+	ctx     context.Context
+	raw     *guard.Conn
+	tls     *tls.Conn
+	r       *reader
+	errors  int
+	logins  int
+	quit    bool
+	relayed bool // the connection is a relay's
 }
 
-// Serve runs one session to its end. The caller closes raw.
+// Serve runs one session until it ends or an agent has logged in; from then on it lives without a goroutine, and raw is closed
+// at its end.
 func (s *Server) Serve(ctx context.Context, raw *guard.Conn) {
-	c := &conn{srv: s, raw: raw}
+	c := &conn{srv: s, ctx: ctx, raw: raw}
 	if s.Implicit {
-		if !c.handshake(ctx) {
+		if !c.handshake() {
 			return
 		}
 	} else {
 		c.r = newReader(raw, c.write)
 	}
-	defer func() {
-		if c.tls != nil {
-			c.tls.Close()
-		}
-	}()
 	c.write("* OK [CAPABILITY " + s.capabilities(c.tls != nil) + "] Messagerie ready\r\n")
+	c.run()
+}
+
+// run answers commands until the session is over or relayed.
+func (c *conn) run() {
 	for !c.quit {
 		cmd, err := c.r.command()
 		if err != nil {
 			c.complain(cmd, err)
 			continue
 		}
-		c.handle(ctx, cmd)
+		c.handle(cmd)
 	}
+	if c.relayed {
+		return
+	}
+	if c.tls != nil {
+		c.tls.Close()
+	}
+	c.raw.Close()
 }
 
-func (c *conn) handshake(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+func (c *conn) handshake() bool {
+	ctx, cancel := context.WithTimeout(c.ctx, handshakeTimeout)
 	defer cancel()
 	t := tls.Server(c.raw, c.srv.TLS)
 	if err := t.HandshakeContext(ctx); err != nil {
