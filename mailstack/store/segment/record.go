@@ -31,16 +31,6 @@ func Pack(raw []byte) Record {
 	return r
 }
 
-// Plain is Pack without compression.
-func Plain(raw []byte) Record {
-	if len(raw) > MaxRecord {
-		return Record{bytes: raw}
-	}
-	r := Record{bytes: raw, length: uint32(len(raw))}
-	r.crc = r.ref().checksum(raw)
-	return r
-}
-
 // Size is the number of bytes that the record takes on disk.
 func (r Record) Size() int64 { return recordHeader + int64(len(r.bytes)) }
 
