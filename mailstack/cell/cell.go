@@ -178,7 +178,6 @@ func (c *cell) run(ctx context.Context) error {
 	adminServer := admin.NewServer(&backend{store: c.store, config: c.config}, c.log)
 	healthServer := c.healthServer()
 	serve("SMTP", c.smtp.Serve)
-	serve("IMAP", c.imap.Serve)
 	serve("admin", func() error { return ended(adminServer.Serve(tls.NewListener(c.adminListen, c.adminTLS))) })
 	if c.adminUnix != nil {
 		serve("admin socket", func() error { return ended(adminServer.Serve(c.adminUnix)) })
@@ -293,7 +292,7 @@ func (c *cell) serveStream(ctx context.Context, st *link.Stream) {
 		_ = c.smtp.HandleLMTP(streams.NewConn(st, st.Header.RemoteAddr))
 	case link.ProtocolIMAP:
 		if conn, ok := c.auth.redeem(ctx, st, link.ServiceIMAP); ok {
-			_ = c.imap.Handle(conn)
+			c.imap.Handle(conn)
 		} else {
 			refuse(st, "* BYE [AUTHENTICATIONFAILED] Log in again\r\n")
 		}

@@ -1,44 +1,152 @@
 package imap
 
 import (
-	"fmt"
+	"errors"
 	"io"
+	"strconv"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
 
+	"gouv.tg/messagerie/mailstack/imap/syntax"
 	"gouv.tg/messagerie/mailstack/mime"
+	"gouv.tg/messagerie/mailstack/store"
 )
 
-// Append implements imapserver.Session (RFC 9051, 6.3.12). The library has checked the size.
-func (s *Session) Append(name string, r imap.LiteralReader, options *imap.AppendOptions) (*imap.AppendData, error) {
-	s.wire.command = "APPEND"
-	mailbox, err := s.store.Mailbox(s.ctx, s.account.ID, name)
+// maxAppends bounds the messages of one APPEND (RFC 3502).
+const maxAppends = 1000
+
+// append is APPEND (RFC 9051, 6.3.12) of one or many messages (RFC 3502), which may be put together from parts (RFC 4469).
+func (s *Session) append(c *call) error {
+	args, err := syntax.ParseAppend(s.r)
 	if err != nil {
-		return nil, s.tryCreate("APPEND", err)
+		return err
 	}
-	if r.Size() > largeAppend {
+	b, err := s.lookup(args.Mailbox)
+	if err == nil {
+		err = b.need(store.RightInsert)
+	}
+	if err != nil {
+		return s.tryCreate(c.name, err)
+	}
+	var messages []store.NewMessage
+	gather := gatherer{s: s}
+	defer gather.release()
+	for {
+		m, err := args.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if len(messages) == maxAppends {
+			return no(imap.ResponseCodeLimit, "Too many messages in one command")
+		}
+		message, err := gather.message(m)
+		if err != nil {
+			return s.readFailure(c.name, err)
+		}
+		messages = append(messages, message)
+	}
+	placed, err := s.server.store.AppendAll(s.ctx, b.ID, messages, s)
+	if err != nil {
+		return s.tryCreate(c.name, err)
+	}
+	c.code = appendUID(placed)
+	return nil
+}
+
+// appendUID is the response code of RFC 4315, 3 and RFC 3502, 6.3.11.
+func appendUID(placed []store.Placed) string {
+	uids := make([]imap.UID, len(placed))
+	for i, p := range placed {
+		uids[i] = p.UID
+	}
+	b := append([]byte("APPENDUID "), strconv.FormatUint(uint64(placed[0].UIDValidity), 10)...)
+	return string(appendUIDs(append(b, ' '), uids))
+}
+
+// gatherer reads messages into memory, within bounds for all sessions together.
+type gatherer struct {
+	s     *Session
+	size  int64 // of the messages so far
+	place bool  // one of the places for large messages is taken
+}
+
+func (g *gatherer) release() {
+	if g.place {
+		<-g.s.server.large
+	}
+}
+
+// grow makes room for so many more bytes.
+func (g *gatherer) grow(size, message int64) error {
+	limit := g.s.server.options.MaxMessageBytes
+	if message+size > limit || g.size+size > 2*limit {
+		return no(imap.ResponseCodeTooBig, "Message is too big")
+	}
+	g.size += size
+	if g.size > largeMessage && !g.place {
 		select {
-		case s.server.appends <- struct{}{}:
-			defer func() { <-s.server.appends }()
-		case <-s.ctx.Done():
-			return nil, s.fail("APPEND", s.ctx.Err())
+		case g.s.server.large <- struct{}{}:
+			g.place = true
+		case <-g.s.ctx.Done():
+			return g.s.ctx.Err()
 		}
 	}
-	raw := make([]byte, r.Size())
-	if _, err := io.ReadFull(r, raw); err != nil {
-		return nil, fmt.Errorf("cannot read message: %w", err)
+	return nil
+}
+
+// message reads one message.
+func (g *gatherer) message(m *syntax.Message) (store.NewMessage, error) {
+	var raw []byte
+	for {
+		part, err := m.Part()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return store.NewMessage{}, err
+		}
+		if raw, err = g.part(raw, part); err != nil {
+			return store.NewMessage{}, err
+		}
 	}
 	if len(raw) == 0 {
-		return nil, no(imap.ResponseCodeCannot, "Message is empty")
+		return store.NewMessage{}, no(imap.ResponseCodeCannot, "Message is empty")
 	}
-	date := options.Time
+	date := m.Date
 	if date.IsZero() {
 		date = time.Now()
 	}
-	placed, err := s.store.Append(s.ctx, mailbox.ID, mime.CRLF(raw), options.Flags, date, s)
-	if err != nil {
-		return nil, s.tryCreate("APPEND", err)
+	return store.NewMessage{Raw: mime.CRLF(raw), Flags: m.Flags, Date: date}, nil
+}
+
+// part adds a literal, or what a URL stands for.
+func (g *gatherer) part(raw []byte, part syntax.Part) ([]byte, error) {
+	if part.Literal == nil {
+		text, err := g.s.dereference(part.URL)
+		if err == nil {
+			err = g.grow(int64(len(text)), int64(len(raw)))
+		}
+		return append(raw, text...), err
 	}
-	return &imap.AppendData{UIDValidity: placed.UIDValidity, UID: placed.UID}, nil
+	size := part.Literal.Size()
+	if err := g.grow(size, int64(len(raw))); err != nil {
+		return nil, err
+	}
+	from := len(raw)
+	raw = append(raw, make([]byte, size)...)
+	_, err := io.ReadFull(part.Literal, raw[from:])
+	return raw, err
+}
+
+// readFailure tells an error of the connection, which ends the session, from others.
+func (s *Session) readFailure(command string, err error) error {
+	var reply *imap.Error
+	if errors.As(err, &reply) || errors.Is(err, store.ErrNoMessage) {
+		return s.fail(command, err)
+	}
+	return err
 }

@@ -2,172 +2,249 @@ package imap
 
 import (
 	"errors"
-	"io"
+	"slices"
 
 	"github.com/emersion/go-imap/v2"
-	"github.com/emersion/go-imap/v2/imapserver"
 
+	"gouv.tg/messagerie/mailstack/imap/syntax"
+	"gouv.tg/messagerie/mailstack/mailbox"
 	"gouv.tg/messagerie/mailstack/store"
 )
 
-// Fetch implements imapserver.Session (RFC 9051, 6.4.5). Messages that another session expunged meanwhile are left out,
-// and the command then ends in NO [EXPUNGEISSUED] (RFC 2180, 4.1.2).
-func (s *Session) Fetch(w *imapserver.FetchWriter, set imap.NumSet, options *imap.FetchOptions) error {
-	s.wire.command, s.wire.content = "FETCH", true
-	defer func() { s.wire.content = false }()
-	m := s.selected
-	indexes := m.view.indexes(set, m.saved)
-	seen, err := s.markSeen(indexes, options)
+// fetchChunk is how many messages are looked up at once.
+const fetchChunk = 128
+
+// fetcher answers one FETCH.
+type fetcher struct {
+	s        *Session
+	items    []syntax.FetchItem
+	want     store.ContentFields
+	computed bool // something of the content is needed, whatever want says
+	raw      bool // the message's bytes are needed
+	seen     bool // \Seen is set (RFC 9051, 6.4.5: not by PEEK, nor where there is no right to)
+	flags    bool // FLAGS is among the items
+	modseq   bool
+	chunk    []mailbox.Message
+}
+
+// fetch is FETCH and UID FETCH (RFC 9051, 6.4.5).
+func (s *Session) fetch(c *call) error {
+	args, err := syntax.ParseFetch(s.r, c.uid)
 	if err != nil {
-		return s.fail("FETCH", err)
+		return err
 	}
-	missing := false
-	for _, i := range indexes {
-		item, err := s.load(&m.view.entries[i], options)
-		if errors.Is(err, store.ErrNoMessage) {
-			missing = true
-			continue
+	set, err := s.set(args.Set)
+	if err != nil {
+		return err
+	}
+	if args.Vanished && (!c.uid || args.ChangedSince == 0 || !s.enabled.qresync) { // RFC 7162, 3.2.6
+		return bad("VANISHED takes UID FETCH, CHANGEDSINCE and QRESYNC")
+	}
+	if args.Partial != nil && !c.uid { // RFC 9394, 3.3
+		return bad("PARTIAL takes UID FETCH")
+	}
+	if c.uid && args.Partial != nil {
+		if set, err = s.partialSet(set, args.Partial); err != nil {
+			return s.fail(c.name, err)
 		}
-		if err != nil {
-			return s.fail("FETCH", err)
+	}
+	if args.ChangedSince > 0 || slices.ContainsFunc(args.Items, func(i syntax.FetchItem) bool { return i.Kind == syntax.FetchModSeq }) {
+		s.useModSeq() // RFC 7162, 3.1
+	}
+	if args.Vanished {
+		if err := s.writeVanished(set.(imap.UIDSet), args.ChangedSince); err != nil {
+			return s.fail(c.name, err)
 		}
-		_, changed := seen[m.view.entries[i].uid]
-		if err := s.write(w, i, item, options, options.Flags || changed); err != nil {
+	}
+	f := s.fetcher(c, args)
+	err = s.selected.view.Each(s.ctx, set, func(m mailbox.Message) error {
+		if m.ModSeq <= args.ChangedSince {
+			return nil
+		}
+		f.chunk = append(f.chunk, m)
+		if len(f.chunk) == fetchChunk {
+			return f.flush()
+		}
+		return nil
+	})
+	if err == nil {
+		err = f.flush()
+	}
+	if errors.Is(err, errPartly) || err == nil && s.selected.view.Missed() { // RFC 2180, 4.1.2
+		return errExpungeIssued
+	}
+	return s.fail(c.name, err)
+}
+
+var errPartly = errors.New("some messages are gone")
+
+func (s *Session) fetcher(c *call, args syntax.Fetch) *fetcher {
+	f := &fetcher{s: s, items: args.Items, chunk: make([]mailbox.Message, 0, 16)}
+	kinds := make(map[syntax.FetchKind]bool)
+	for _, item := range args.Items {
+		kinds[item.Kind] = true
+		switch item.Kind {
+		case syntax.FetchEnvelope:
+			f.want |= store.ContentEnvelope
+		case syntax.FetchBody, syntax.FetchBodyStructure:
+			f.want |= store.ContentStructure
+		case syntax.FetchPreview:
+			f.want |= store.ContentPreview
+		case syntax.FetchThreadID:
+			f.computed = true
+		case syntax.FetchBodySection, syntax.FetchBinary, syntax.FetchRFC822, syntax.FetchRFC822Text:
+			f.raw = true
+			f.seen = f.seen || !item.Peek
+		case syntax.FetchRFC822Header, syntax.FetchBinarySize:
+			f.raw = true
+		}
+	}
+	f.seen = f.seen && !s.selected.readOnly && s.selected.box.may(store.RightSeen)
+	f.flags = kinds[syntax.FetchFlags]
+	if c.uid && !kinds[syntax.FetchUID] && !s.enabled.uidOnly {
+		f.items = append([]syntax.FetchItem{{Kind: syntax.FetchUID}}, f.items...)
+	}
+	// RFC 7162, 3.1.4.1: with CHANGEDSINCE, and wherever flags are told to one who knows of modification sequences.
+	f.modseq = s.enabled.condStore && (args.ChangedSince > 0 || f.flags) && !kinds[syntax.FetchModSeq]
+	return f
+}
+
+// flush answers for the messages gathered.
+func (f *fetcher) flush() error {
+	defer func() { f.chunk = f.chunk[:0] }()
+	if len(f.chunk) == 0 {
+		return nil
+	}
+	var told []imap.UID // whose flags this FETCH has changed
+	if f.seen {
+		var err error
+		if told, err = f.markSeen(); err != nil {
 			return err
 		}
 	}
-	if missing {
-		return s.fail("FETCH", store.ErrNoMessage)
+	contents, err := f.contents()
+	if err != nil {
+		return err
 	}
-	return nil
+	for i := range f.chunk {
+		m := &f.chunk[i]
+		var content *store.Content
+		if contents != nil {
+			if content = contents[i]; content == nil {
+				return errPartly
+			}
+		}
+		if err := f.message(m, content, slices.Contains(told, m.UID)); err != nil {
+			return err
+		}
+	}
+	return f.s.w.Err()
 }
 
-// markSeen sets \Seen on the messages whose text is about to be read without PEEK and returns those it changed.
-func (s *Session) markSeen(indexes []int, options *imap.FetchOptions) (map[imap.UID]struct{}, error) {
-	m := s.selected
-	if m.readOnly || !readsText(options) {
-		return nil, nil
-	}
+// markSeen sets \Seen before the messages are told, so that their flags are told as they are.
+func (f *fetcher) markSeen() ([]imap.UID, error) {
 	var unseen []imap.UID
-	for _, i := range indexes {
-		if e := &m.view.entries[i]; !e.gone && !m.view.hasFlag(e, imap.FlagSeen) {
-			unseen = append(unseen, e.uid)
+	for i := range f.chunk {
+		if !f.chunk[i].Flags.Has(imap.FlagSeen) {
+			unseen = append(unseen, f.chunk[i].UID)
 		}
 	}
 	if len(unseen) == 0 {
 		return nil, nil
 	}
-	entries, _, err := m.store.SetFlags(s.ctx, m.id, unseen, store.FlagChange{Op: imap.StoreFlagsAdd, Flags: []imap.Flag{imap.FlagSeen}}, s)
+	sel := f.s.selected
+	changed, _, err := f.s.server.store.SetFlags(f.s.ctx, sel.box.ID, unseen,
+		store.FlagChange{Op: imap.StoreFlagsAdd, Flags: []imap.Flag{imap.FlagSeen}}, f.s)
 	if err != nil {
 		return nil, err
 	}
-	seen := make(map[imap.UID]struct{}, len(entries))
-	for _, message := range messagesOf(entries) {
-		m.view.setFlags(message, false)
-		seen[message.UID] = struct{}{}
+	for _, e := range changed {
+		i, found := slices.BinarySearchFunc(f.chunk, e.UID, func(m mailbox.Message, uid imap.UID) int { return int(int64(m.UID) - int64(uid)) })
+		if found {
+			f.chunk[i].Entry = e
+			sel.view.Known(e.UID, e.ModSeq)
+		}
 	}
-	return seen, nil
+	return unseen, nil
 }
 
-func readsText(options *imap.FetchOptions) bool {
-	for _, section := range options.BodySection {
-		if !section.Peek {
-			return true
-		}
+// contents reads what was computed of the messages when they came; nil if nothing of it is wanted.
+func (f *fetcher) contents() ([]*store.Content, error) {
+	if f.want == 0 && !f.computed {
+		return nil, nil
 	}
-	for _, section := range options.BinarySection {
-		if !section.Peek {
-			return true
-		}
+	ids := make([]store.ContentID, len(f.chunk))
+	for i := range f.chunk {
+		ids[i] = f.chunk[i].Content
 	}
-	return false
+	contents := make([]*store.Content, len(f.chunk))
+	err := f.s.server.store.Contents(f.s.ctx, ids, f.want, func(i int, c store.Content) error {
+		contents[i] = &c
+		return nil
+	})
+	return contents, err
 }
 
-// loaded is what a FETCH response needs beyond the view.
-type loaded struct {
-	raw       []byte
-	binary    [][]byte // of options.BinarySection
-	sizes     []uint32 // of options.BinarySectionSize
-	envelope  *imap.Envelope
-	structure imap.BodyStructure
+// message writes the FETCH response of one message.
+func (f *fetcher) message(m *mailbox.Message, content *store.Content, flagsChanged bool) error {
+	s := f.s
+	var raw []byte
+	if f.raw {
+		if m.Size > largeMessage {
+			select {
+			case s.server.large <- struct{}{}:
+				defer func() { <-s.server.large }()
+			case <-s.ctx.Done():
+				return s.ctx.Err()
+			}
+		}
+		var err error
+		if raw, err = s.server.store.ReadContent(s.ctx, m.Content); err != nil {
+			if errors.Is(err, store.ErrNoMessage) {
+				return errPartly
+			}
+			return err
+		}
+	}
+	parts, err := f.binaries(raw)
+	if err != nil {
+		return err
+	}
+	s.beginFetch(m)
+	for i := range f.items {
+		if i > 0 {
+			s.w.SP()
+		}
+		f.item(&f.items[i], m, content, raw, parts[i])
+	}
+	if flagsChanged && !f.flags {
+		s.w.Raw(" FLAGS (")
+		s.flags(m.Flags)
+		s.w.Raw(")")
+	}
+	if f.modseq || flagsChanged && s.enabled.condStore && !f.modseqItem() {
+		s.w.Raw(" MODSEQ (")
+		s.w.Number(m.ModSeq)
+		s.w.Raw(")")
+	}
+	s.w.Raw(")\r\n")
+	return s.w.Err()
 }
 
-// load reads everything before the response is begun: a response cannot be taken back.
-func (s *Session) load(e *entry, options *imap.FetchOptions) (item loaded, err error) {
-	m := s.selected
-	if e.gone {
-		return item, store.ErrNoMessage
-	}
-	if options.Envelope {
-		if item.envelope, err = m.store.Envelope(s.ctx, m.id, e.uid); err != nil {
-			return item, err
-		}
-	}
-	if options.BodyStructure != nil {
-		if item.structure, err = m.store.BodyStructure(s.ctx, m.id, e.uid); err != nil {
-			return item, err
-		}
-	}
-	if len(options.BodySection)+len(options.BinarySection)+len(options.BinarySectionSize) == 0 {
-		return item, nil
-	}
-	if item.raw, err = m.store.ReadMessage(s.ctx, m.id, e.uid); err != nil {
-		return item, err
-	}
-	for _, b := range options.BinarySection {
-		text, err := binarySection(item.raw, b.Part)
-		if err != nil {
-			return item, err
-		}
-		item.binary = append(item.binary, partial(text, b.Partial))
-	}
-	for _, b := range options.BinarySectionSize {
-		text, err := binarySection(item.raw, b.Part)
-		if err != nil {
-			return item, err
-		}
-		item.sizes = append(item.sizes, uint32(len(text)))
-	}
-	return item, nil
+func (f *fetcher) modseqItem() bool {
+	return slices.ContainsFunc(f.items, func(i syntax.FetchItem) bool { return i.Kind == syntax.FetchModSeq })
 }
 
-// write writes one FETCH response.
-func (s *Session) write(w *imapserver.FetchWriter, i int, item loaded, options *imap.FetchOptions, flags bool) error {
-	view := s.selected.view
-	e := &view.entries[i]
-	r := w.CreateMessage(uint32(i + 1))
-	r.WriteUID(e.uid)
-	if flags {
-		view.clean(i)
-		r.WriteFlags(view.flagsOf(e))
+// writeVanished tells which of the UIDs are gone since a change (RFC 7162, 3.2.6).
+func (s *Session) writeVanished(set imap.UIDSet, since uint64) error {
+	vanished, err := s.server.store.Vanished(s.ctx, s.selected.box.ID, since)
+	if err != nil {
+		return err
 	}
-	if options.InternalDate {
-		r.WriteInternalDate(e.internalDate())
+	if vanished = intersect(vanished, set); len(vanished) > 0 {
+		s.w.Raw("* VANISHED (EARLIER) ")
+		s.w.UIDSet(vanished)
+		s.w.CRLF()
 	}
-	if options.RFC822Size {
-		r.WriteRFC822Size(int64(e.size))
-	}
-	if options.Envelope {
-		r.WriteEnvelope(item.envelope)
-	}
-	if options.BodyStructure != nil {
-		r.WriteBodyStructure(item.structure)
-	}
-	var failed error
-	for _, b := range options.BodySection {
-		text := section(item.raw, b)
-		failed = errors.Join(failed, writeLiteral(r.WriteBodySection(b, int64(len(text))), text))
-	}
-	for n, b := range options.BinarySection {
-		failed = errors.Join(failed, writeLiteral(r.WriteBinarySection(b, int64(len(item.binary[n]))), item.binary[n]))
-	}
-	for n, b := range options.BinarySectionSize {
-		r.WriteBinarySectionSize(b, item.sizes[n])
-	}
-	return errors.Join(failed, r.Close())
-}
-
-func writeLiteral(w io.WriteCloser, text []byte) error {
-	_, err := w.Write(text)
-	return errors.Join(err, w.Close())
+	return nil
 }

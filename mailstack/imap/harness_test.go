@@ -13,16 +13,23 @@ import (
 	"time"
 
 	"gouv.tg/messagerie/mailstack/cell/streams"
+	"gouv.tg/messagerie/mailstack/link"
+	"gouv.tg/messagerie/mailstack/link/linktest"
 	"gouv.tg/messagerie/mailstack/store"
 )
 
-const owner = "afi.mensah@finances.gouv.tg"
+const (
+	owner     = "afi.mensah@finances.gouv.tg"
+	colleague = "kodjo.lawson@finances.gouv.tg"
+)
 
 // bed is a server on a real store, checked as a whole when the test ends.
 type bed struct {
 	t      *testing.T
 	store  *store.Store
 	server *Server
+
+	gateway, cell *link.Session
 }
 
 func newBed(t *testing.T, quota int64) *bed {
@@ -33,18 +40,19 @@ func newBed(t *testing.T, quota int64) *bed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	specs := []store.AccountSpec{{Address: owner, QuotaBytes: quota}}
+	specs := []store.AccountSpec{{Address: owner, QuotaBytes: quota}, {Address: colleague}}
 	if _, err := st.ReconcileAccounts(ctx, specs, "1"); err != nil {
 		t.Fatal(err)
 	}
 	b := &bed{t: t, store: st, server: New(st, Options{MaxMessageBytes: 1 << 20, Logger: log})}
-	served := make(chan error, 1)
-	go func() { served <- b.server.Serve() }()
+	b.gateway, b.cell = linktest.Pair(t)
+	go b.cell.Serve(context.Background(), func(_ context.Context, st *link.Stream) {
+		c := streams.NewConn(st, "192.0.2.7:4711")
+		c.Account = b.account(st.Header.User)
+		b.server.Handle(c)
+	})
 	t.Cleanup(func() {
 		b.server.Close()
-		if err := <-served; err != nil {
-			t.Error(err)
-		}
 		problems, err := st.Check(context.Background())
 		if err != nil {
 			t.Error(err)
@@ -59,11 +67,10 @@ func newBed(t *testing.T, quota int64) *bed {
 	return b
 }
 
-func (b *bed) account() store.Account {
-	b.t.Helper()
-	a, err := b.store.Account(b.t.Context(), owner)
+func (b *bed) account(address string) store.Account {
+	a, err := b.store.Account(context.Background(), address)
 	if err != nil {
-		b.t.Fatal(err)
+		b.t.Error(err)
 	}
 	return a
 }
@@ -73,34 +80,22 @@ func (b *bed) deliver(raw string) {
 	b.t.Helper()
 	_, err := b.store.Deliver(b.t.Context(), store.Delivery{
 		Raw: []byte(strings.ReplaceAll(raw, "\n", "\r\n")), InternalDate: time.Now(),
-		Local: []store.Recipient{{Account: b.account().ID}},
+		Local: []store.Recipient{{Account: b.account(owner).ID}},
 	})
 	if err != nil {
 		b.t.Fatal(err)
 	}
 }
 
-// conn returns the client's end of a new session.
-func (b *bed) conn() net.Conn {
+// conn returns the client's end of a new session of an account: a stream of a link, as the gateway has it.
+func (b *bed) conn(user string) net.Conn {
 	b.t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	stream, err := b.gateway.Open(link.Header{Protocol: link.ProtocolIMAP, User: user})
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	defer l.Close()
-	client, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	b.t.Cleanup(func() { client.Close() })
-	server, err := l.Accept()
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	c := streams.NewConn(server, "192.0.2.7:4711")
-	c.Account = b.account()
-	go b.server.Handle(c)
-	return client
+	b.t.Cleanup(func() { stream.Close() })
+	return stream
 }
 
 // text is a client that sees every line.
@@ -113,9 +108,14 @@ type text struct {
 
 func (b *bed) text(commands ...string) *text {
 	b.t.Helper()
-	conn := b.conn()
+	return b.textOf(owner, commands...)
+}
+
+func (b *bed) textOf(user string, commands ...string) *text {
+	b.t.Helper()
+	conn := b.conn(user)
 	c := &text{t: b.t, conn: conn, r: bufio.NewReader(conn)}
-	if greeting := c.line(); !strings.HasPrefix(greeting, "* PREAUTH [CAPABILITY IMAP4rev2 IMAP4rev1 ") {
+	if greeting := c.line(); !strings.HasPrefix(greeting, "* PREAUTH [CAPABILITY IMAP4rev1 IMAP4rev2 ") {
 		b.t.Fatalf("greeting %q", greeting)
 	}
 	for _, command := range commands {

@@ -1,134 +1,231 @@
 package imap
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
 	"github.com/emersion/go-imap/v2"
-	"github.com/emersion/go-imap/v2/imapserver"
 
+	"gouv.tg/messagerie/mailstack/imap/syntax"
 	"gouv.tg/messagerie/mailstack/store"
 )
 
-// List implements imapserver.Session (RFC 9051, 6.3.9; RFC 5258, RFC 5819, RFC 6154).
-func (s *Session) List(w *imapserver.ListWriter, ref string, patterns []string, options *imap.ListOptions) error {
-	s.wire.command = "LIST"
-	if len(patterns) == 0 { // LIST "" "" asks for the delimiter
-		return w.WriteList(&imap.ListData{Attrs: []imap.MailboxAttr{imap.MailboxAttrNoSelect}, Delim: delimiter})
-	}
-	mailboxes, err := s.store.Mailboxes(s.ctx, s.account.ID)
+// list is LIST (RFC 9051, 6.3.9; RFC 5258).
+func (s *Session) list(c *call) error {
+	args, err := syntax.ParseList(s.r)
 	if err != nil {
-		return s.fail("LIST", err)
+		return err
 	}
-	slices.SortFunc(mailboxes, func(a, b store.Mailbox) int {
-		if inboxFirst := rank(a) - rank(b); inboxFirst != 0 {
-			return inboxFirst
-		}
-		return strings.Compare(a.Name, b.Name)
-	})
-	for i := range mailboxes {
-		m := &mailboxes[i]
-		if !slices.ContainsFunc(patterns, func(pattern string) bool {
-			return imapserver.MatchList(m.Name, delimiter, ref, inboxPattern(pattern))
-		}) {
+	if !args.Extended && len(args.Patterns) == 1 && args.Patterns[0] == "" { // asks for the delimiter
+		syntax.WriteList(s.w, syntax.ListResponse{Attrs: []imap.MailboxAttr{imap.MailboxAttrNoSelect}, Delimiter: delimiter})
+		return nil
+	}
+	tree, err := s.tree()
+	if err != nil {
+		return s.fail(c.name, err)
+	}
+	match := patterns(args.Reference, args.Patterns)
+	for i := range tree {
+		f := &tree[i]
+		if !match(f.name) {
 			continue
 		}
-		data := s.listData(m, mailboxes, options)
-		if data == nil {
+		response, ok := tree.response(i, args)
+		if !ok {
 			continue
 		}
-		if err := w.WriteList(data); err != nil {
-			return err
+		syntax.WriteList(s.w, response)
+		if args.Return.MyRights && !f.virtual { // RFC 8440, 4
+			syntax.WriteMyRights(s.w, f.name, imap.RightSet(f.rights.String()))
+		}
+		if args.Return.Status != 0 && !f.virtual && !slices.Contains(response.Attrs, imap.MailboxAttrNonExistent) {
+			if err := s.writeStatus(&f.box, args.Return.Status); err != nil {
+				return s.fail(c.name, err)
+			}
 		}
 	}
 	return nil
 }
 
-// inboxPattern puts INBOX as the first level into capitals, as the store has it (RFC 9051, 5.1).
-func inboxPattern(pattern string) string {
-	first, rest, deeper := strings.Cut(pattern, string(delimiter))
-	if !strings.EqualFold(first, inbox) {
-		return pattern
-	}
-	if deeper {
-		return inbox + string(delimiter) + rest
-	}
-	return inbox
+// folder is a name in the tree of mailboxes.
+type folder struct {
+	box
+	virtual    bool // only a name, above shared mailboxes or subscribed to
+	subscribed bool
 }
 
-func rank(m store.Mailbox) int {
-	if m.Name == inbox {
+// tree is what LIST may show, INBOX first and then by name.
+type tree []folder
+
+// tree returns the account's mailboxes, those that others share with it and the levels above those, and the names it
+// subscribed to that are no mailboxes any more.
+func (s *Session) tree() (tree, error) {
+	own, err := s.server.store.Mailboxes(s.ctx, s.account.ID)
+	if err != nil {
+		return nil, err
+	}
+	shared, err := s.server.store.SharedMailboxes(s.ctx, s.account.ID)
+	if err != nil {
+		return nil, err
+	}
+	subscriptions, err := s.server.store.Subscriptions(s.ctx, s.account.ID)
+	if err != nil {
+		return nil, err
+	}
+	list := make(tree, 0, len(own)+len(shared))
+	seen := make(map[string]int, len(own)+len(shared))
+	add := func(f folder) {
+		if _, known := seen[f.name]; !known {
+			seen[f.name] = len(list)
+			list = append(list, f)
+		}
+	}
+	for _, m := range own {
+		add(folder{box: box{Mailbox: m, name: m.Name, own: true, rights: store.AllRights}})
+	}
+	for _, m := range shared {
+		b := box{Mailbox: m.Mailbox, name: foreignPath(m.Owner, m.Mailbox.Name), rights: m.Rights}
+		if b.may(store.RightLookup) {
+			add(folder{box: b})
+		}
+	}
+	for _, f := range list {
+		if !f.own {
+			for i := range f.name {
+				if f.name[i] == delimiter {
+					add(folder{box: box{name: f.name[:i]}, virtual: true})
+				}
+			}
+		}
+	}
+	for _, name := range subscriptions {
+		add(folder{box: box{name: name}, virtual: true})
+		list[seen[name]].subscribed = true
+	}
+	slices.SortFunc(list, func(a, b folder) int {
+		if a.name == inbox || b.name == inbox {
+			return cmp.Compare(rank(a.name), rank(b.name))
+		}
+		return strings.Compare(a.name, b.name)
+	})
+	return list, nil
+}
+
+func rank(name string) int {
+	if name == inbox {
 		return 0
 	}
 	return 1
 }
 
-// listData is the LIST response of a mailbox whose name matches, or nil when the selection options leave it out.
-func (s *Session) listData(m *store.Mailbox, all []store.Mailbox, options *imap.ListOptions) *imap.ListData {
-	data := &imap.ListData{Mailbox: m.Name, Delim: delimiter}
-	hasChildren, childSubscribed := false, false
-	for _, other := range all {
-		if strings.HasPrefix(other.Name, m.Name+string(delimiter)) {
-			hasChildren = true
-			childSubscribed = childSubscribed || other.Subscribed
+// response is the LIST response for a name; ok is false if the selection options leave it out.
+func (t tree) response(i int, args syntax.List) (r syntax.ListResponse, ok bool) {
+	f := &t[i]
+	r = syntax.ListResponse{Mailbox: f.name, Delimiter: delimiter}
+	hasChildren, childSubscribed := t.below(f.name)
+	if f.virtual && !hasChildren && !args.Select.Has(syntax.SelectSubscribed) {
+		return r, false // a subscription to what is no mailbox
+	}
+	if args.Select.Has(syntax.SelectSubscribed) && !f.subscribed {
+		if !args.Select.Has(syntax.SelectRecursiveMatch) || !childSubscribed {
+			return r, false
 		}
+		r.ChildInfo = []string{"SUBSCRIBED"} // RFC 5258, 4
 	}
-	if options.SelectSubscribed && !m.Subscribed {
-		if !options.SelectRecursiveMatch || !childSubscribed {
-			return nil
-		}
-		data.ChildInfo = &imap.ListDataChildInfo{Subscribed: true} // RFC 5258, 4
+	if args.Select.Has(syntax.SelectSpecialUse) && f.SpecialUse == "" {
+		return r, false
 	}
-	if options.SelectSpecialUse && m.SpecialUse == "" {
-		return nil
+	switch {
+	case f.virtual && !hasChildren:
+		r.Attrs = append(r.Attrs, imap.MailboxAttrNonExistent)
+	case f.virtual:
+		r.Attrs = append(r.Attrs, imap.MailboxAttrNoSelect)
 	}
-	if m.Subscribed && (options.SelectSubscribed || options.ReturnSubscribed) {
-		data.Attrs = append(data.Attrs, imap.MailboxAttrSubscribed)
+	if f.subscribed && (args.Select.Has(syntax.SelectSubscribed) || args.Return.Subscribed) {
+		r.Attrs = append(r.Attrs, imap.MailboxAttrSubscribed)
 	}
 	if hasChildren {
-		data.Attrs = append(data.Attrs, imap.MailboxAttrHasChildren)
+		r.Attrs = append(r.Attrs, imap.MailboxAttrHasChildren)
 	} else {
-		data.Attrs = append(data.Attrs, imap.MailboxAttrHasNoChildren)
+		r.Attrs = append(r.Attrs, imap.MailboxAttrHasNoChildren)
 	}
-	if m.SpecialUse != "" {
-		data.Attrs = append(data.Attrs, m.SpecialUse)
+	if f.SpecialUse != "" {
+		r.Attrs = append(r.Attrs, f.SpecialUse)
 	}
-	if options.ReturnStatus != nil {
-		data.Status = s.statusData(m, options.ReturnStatus)
-	}
-	return data
+	return r, true
 }
 
-// Status implements imapserver.Session (RFC 9051, 6.3.11).
-func (s *Session) Status(name string, options *imap.StatusOptions) (*imap.StatusData, error) {
-	s.wire.command = "STATUS"
-	mailbox, err := s.store.Mailbox(s.ctx, s.account.ID, name)
-	if err != nil {
-		return nil, s.fail("STATUS", err)
-	}
-	return s.statusData(&mailbox, options), nil
-}
-
-// statusData fills every item that may be asked for: the library dereferences those that were.
-func (s *Session) statusData(m *store.Mailbox, options *imap.StatusOptions) *imap.StatusData {
-	var recent uint32 // no session ever owns \Recent, as in IMAP4rev2
-	limit := s.AppendLimit()
-	data := &imap.StatusData{
-		Mailbox: m.Name, NumMessages: &m.Messages, NumRecent: &recent, UIDNext: m.UIDNext, UIDValidity: m.UIDValidity,
-		NumUnseen: &m.Unseen, NumDeleted: &m.Deleted, Size: &m.Size, AppendLimit: &limit, HighestModSeq: m.HighestModSeq,
-	}
-	if options.DeletedStorage {
-		var size int64 // RFC 9208, 4.1.4
-		messages, err := s.store.Messages(s.ctx, m.ID)
-		if err != nil {
-			s.log.Warn("cannot count deleted storage", "error", err)
+// below tells whether there are mailboxes under a name, and subscriptions.
+func (t tree) below(name string) (mailboxes, subscribed bool) {
+	prefix := name + string(delimiter)
+	from, _ := slices.BinarySearchFunc(t, prefix, func(f folder, prefix string) int {
+		if f.name == inbox {
+			return -1
 		}
-		for _, message := range messages {
-			if slices.Contains(message.Flags, imap.FlagDeleted) {
-				size += message.Size
+		return strings.Compare(f.name, prefix)
+	})
+	for _, f := range t[from:] {
+		if !strings.HasPrefix(f.name, prefix) {
+			break
+		}
+		mailboxes = mailboxes || !f.virtual
+		subscribed = subscribed || f.subscribed
+	}
+	return mailboxes, subscribed
+}
+
+// lsub is LSUB (RFC 3501, 6.3.9). With "%" a name above subscribed ones is shown with \Noselect.
+func (s *Session) lsub(c *call) error {
+	args, err := syntax.ParseLSub(s.r)
+	if err != nil {
+		return err
+	}
+	names, err := s.server.store.Subscriptions(s.ctx, s.account.ID)
+	if err != nil {
+		return s.fail(c.name, err)
+	}
+	match := patterns(args.Reference, args.Patterns)
+	shown := make(map[string]bool)
+	write := func(name string, attrs ...imap.MailboxAttr) {
+		if !shown[name] && match(name) {
+			shown[name] = true
+			syntax.WriteLSub(s.w, syntax.ListResponse{Mailbox: name, Delimiter: delimiter, Attrs: attrs})
+		}
+	}
+	for _, name := range names {
+		write(name)
+	}
+	if strings.HasSuffix(args.Patterns[0], "%") {
+		for _, name := range names {
+			for i := range name {
+				if name[i] == delimiter {
+					write(name[:i], imap.MailboxAttrNoSelect)
+				}
 			}
 		}
-		data.DeletedStorage = &size
 	}
-	return data
+	return nil
+}
+
+// listSelected is the LIST response that IMAP4rev2 wants of SELECT (RFC 9051, 6.3.2).
+func (s *Session) listSelected() {
+	b := &s.selected.box
+	r := syntax.ListResponse{Mailbox: b.name, Delimiter: delimiter}
+	if b.SpecialUse != "" {
+		r.Attrs = append(r.Attrs, b.SpecialUse)
+	}
+	syntax.WriteList(s.w, r)
+}
+
+// namespace is NAMESPACE (RFC 2342; RFC 9051, 6.3.10).
+func (s *Session) namespace(*call) error {
+	if err := syntax.ParseEnd(s.r); err != nil {
+		return err
+	}
+	syntax.WriteNamespace(s.w, imap.NamespaceData{
+		Personal: []imap.NamespaceDescriptor{{Prefix: "", Delim: delimiter}},
+		Other:    []imap.NamespaceDescriptor{{Prefix: otherUsers + string(delimiter), Delim: delimiter}},
+	})
+	return nil
 }

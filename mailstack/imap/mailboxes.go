@@ -7,75 +7,137 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
+	"gouv.tg/messagerie/mailstack/imap/syntax"
 	"gouv.tg/messagerie/mailstack/store"
 )
-
-const inbox = "INBOX"
 
 // specialUses are the uses that CREATE may give (RFC 6154, 2).
 var specialUses = []imap.MailboxAttr{
 	imap.MailboxAttrArchive, imap.MailboxAttrDrafts, imap.MailboxAttrJunk, imap.MailboxAttrSent, imap.MailboxAttrTrash,
 }
 
-// Create implements imapserver.Session (RFC 9051, 6.3.4; special use: RFC 6154, 3).
-func (s *Session) Create(name string, options *imap.CreateOptions) error {
-	s.wire.command = "CREATE"
+// create is CREATE (RFC 9051, 6.3.4; special use: RFC 6154, 3).
+func (s *Session) create(c *call) error {
+	args, err := syntax.ParseCreate(s.r)
+	if err != nil {
+		return err
+	}
 	var use imap.MailboxAttr
-	if len(options.SpecialUse) > 0 {
+	if len(args.SpecialUse) > 0 {
 		i := slices.IndexFunc(specialUses, func(u imap.MailboxAttr) bool {
-			return strings.EqualFold(string(u), string(options.SpecialUse[0]))
+			return strings.EqualFold(string(u), string(args.SpecialUse[0]))
 		})
-		if i < 0 || len(options.SpecialUse) > 1 {
+		if i < 0 || len(args.SpecialUse) > 1 {
 			return no(codeUseAttr, "This special use is not supported")
 		}
 		use = specialUses[i]
 	}
-	_, err := s.store.CreateMailbox(s.ctx, s.account.ID, name, use, s)
-	return s.fail("CREATE", err)
+	owner, name, err := s.placeFor(args.Mailbox)
+	if err != nil {
+		return s.fail(c.name, err)
+	}
+	made, err := s.server.store.CreateMailbox(s.ctx, owner, name, use, s)
+	if err != nil {
+		return s.fail(c.name, err)
+	}
+	c.code = "MAILBOXID (" + made.ID.ObjectID() + ")" // RFC 8474, 4.1
+	return nil
 }
 
-// Delete implements imapserver.Session (RFC 9051, 6.3.5).
-func (s *Session) Delete(name string) error {
-	s.wire.command = "DELETE"
-	mailbox, err := s.store.Mailbox(s.ctx, s.account.ID, name)
-	if err == nil {
-		err = s.store.DeleteMailbox(s.ctx, mailbox.ID, s)
+// placeFor finds in which account a new mailbox would lie. In another's account that takes the right to create below an
+// existing mailbox (RFC 4314, 4).
+func (s *Session) placeFor(name string) (store.AccountID, string, error) {
+	owner, rest, foreign := foreignName(strings.TrimSuffix(name, string(delimiter)))
+	if !foreign {
+		if name == otherUsers {
+			return 0, "", errNoRights
+		}
+		return s.account.ID, name, nil
 	}
-	if errors.Is(err, store.ErrMailboxInUse) && mailbox.Name != inbox {
+	for parent := rest; ; {
+		i := strings.LastIndexByte(parent, delimiter)
+		if i < 0 {
+			return 0, "", errNoRights
+		}
+		parent = parent[:i]
+		b, err := s.lookup(foreignPath(owner, parent))
+		if errors.Is(err, errNoMailbox) {
+			continue
+		}
+		if err == nil {
+			err = b.need(store.RightCreate)
+		}
+		return b.Account, rest, err
+	}
+}
+
+// deleteMailbox is DELETE (RFC 9051, 6.3.5).
+func (s *Session) deleteMailbox(c *call) error {
+	name, err := syntax.ParseMailbox(s.r)
+	if err != nil {
+		return err
+	}
+	b, err := s.lookup(name)
+	if err == nil {
+		err = b.need(store.RightDeleteMailbox)
+	}
+	if err != nil {
+		return s.fail(c.name, err)
+	}
+	own := s.selected != nil && s.selected.box.ID == b.ID
+	if own && b.Name != inbox {
+		s.update(true)
+	}
+	err = s.server.store.DeleteMailbox(s.ctx, b.ID, s)
+	if errors.Is(err, store.ErrMailboxInUse) && b.Name != inbox {
 		return no(imap.ResponseCodeHasChildren, "Mailbox has mailboxes below it")
 	}
-	return s.fail("DELETE", err)
+	if err == nil && own {
+		s.unselect()
+		s.w.Raw("* OK [CLOSED] The selected mailbox was removed\r\n")
+	}
+	return s.fail(c.name, err)
 }
 
-// Rename implements imapserver.Session (RFC 9051, 6.3.6).
-func (s *Session) Rename(name, to string, _ *imap.RenameOptions) error {
-	s.wire.command = "RENAME"
-	mailbox, err := s.store.Mailbox(s.ctx, s.account.ID, name)
-	if err == nil {
-		err = s.store.RenameMailbox(s.ctx, mailbox.ID, to, s)
+// rename is RENAME (RFC 9051, 6.3.6). Mailboxes stay in their account.
+func (s *Session) rename(c *call) error {
+	args, err := syntax.ParseRename(s.r)
+	if err != nil {
+		return err
 	}
-	return s.fail("RENAME", err)
+	b, err := s.lookup(args.From)
+	if err == nil {
+		err = b.need(store.RightDeleteMailbox)
+	}
+	if err != nil {
+		return s.fail(c.name, err)
+	}
+	owner, name, err := s.placeFor(args.To)
+	if err == nil && owner != b.Account {
+		err = no(imap.ResponseCodeCannot, "A mailbox cannot be moved to another account")
+	}
+	if err == nil {
+		err = s.server.store.RenameMailbox(s.ctx, b.ID, name, s)
+	}
+	return s.fail(c.name, err)
 }
 
-// Subscribe implements imapserver.Session (RFC 9051, 6.3.7).
-func (s *Session) Subscribe(name string) error {
-	s.wire.command = "SUBSCRIBE"
-	mailbox, err := s.store.Mailbox(s.ctx, s.account.ID, name)
-	if err == nil {
-		err = s.store.SetSubscribed(s.ctx, mailbox.ID, true)
+// subscribe is SUBSCRIBE and UNSUBSCRIBE (RFC 9051, 6.3.7 and 6.3.8). A subscription is to a name and outlives its mailbox.
+func (s *Session) subscribe(c *call) error {
+	name, err := syntax.ParseMailbox(s.r)
+	if err != nil {
+		return err
 	}
-	return s.fail("SUBSCRIBE", err)
-}
-
-// Unsubscribe implements imapserver.Session (RFC 9051, 6.3.8). A mailbox that is gone is not subscribed any more.
-func (s *Session) Unsubscribe(name string) error {
-	s.wire.command = "UNSUBSCRIBE"
-	mailbox, err := s.store.Mailbox(s.ctx, s.account.ID, name)
-	if errors.Is(err, store.ErrNoMailbox) {
-		return nil
+	on := c.name == "SUBSCRIBE"
+	if on {
+		b, err := s.lookup(name)
+		if err == nil {
+			err = b.need(store.RightLookup)
+		}
+		if err != nil {
+			return s.fail(c.name, err)
+		}
+		name = b.name
 	}
-	if err == nil {
-		err = s.store.SetSubscribed(s.ctx, mailbox.ID, false)
-	}
-	return s.fail("UNSUBSCRIBE", err)
+	return s.fail(c.name, s.server.store.SetSubscription(s.ctx, s.account.ID, name, on, s))
 }

@@ -1,71 +1,80 @@
 package imap
 
 import (
+	"bytes"
 	"strings"
 
-	"github.com/emersion/go-imap/v2"
-
+	"gouv.tg/messagerie/mailstack/imap/syntax"
 	"gouv.tg/messagerie/mailstack/mime"
+
+	"github.com/emersion/go-imap/v2"
 )
+
+// textKey is a BODY or TEXT key.
+type textKey struct {
+	value []byte // folded
+	body  bool   // of the body alone
+}
+
+// text looks for a text in the header and the body, or in the body alone (RFC 9051, 6.4.4), whatever its case and accents.
+func (c *compiler) text(value string, body bool) matcher {
+	k := &textKey{value: mime.Fold(nil, []byte(value)), body: body}
+	c.texts = append(c.texts, k)
+	return func(m *candidate) verdict {
+		if len(k.value) == 0 {
+			return yes
+		}
+		if m.raw == nil {
+			return unknown
+		}
+		if !m.folded.done {
+			m.folded = foldText(m.raw)
+		}
+		return of(bytes.Contains(m.folded.body, k.value) || !k.body && bytes.Contains(m.folded.header, k.value))
+	}
+}
+
+// narrow returns a set that all matches lie in, if the keys name one.
+func (c *compiler) narrow(key syntax.SearchKey) (imap.NumSet, bool) {
+	switch k := key.(type) {
+	case syntax.UIDs:
+		return k.Set, true
+	case syntax.SeqNums:
+		return k.Set, true
+	case syntax.And:
+		for _, child := range k {
+			if set, ok := c.narrow(child); ok {
+				return set, true
+			}
+		}
+	}
+	return nil, false
+}
 
 // maxSearchDepth bounds how deep SEARCH follows nested parts.
 const maxSearchDepth = 30
 
-// searchText is a message prepared for searching: decoded and in lower case, made when first needed.
-type searchText struct {
-	whole  mime.Part
-	fields []searchField
-	body   *string
+// foldText gathers and folds the text of a message.
+func foldText(raw []byte) folded {
+	whole := mime.Whole(raw)
+	var header, body []byte
+	header = appendFields(header, whole)
+	collect(&body, whole, 0)
+	return folded{header: mime.Fold(nil, header), body: mime.Fold(nil, body), done: true}
 }
 
-type searchField struct{ name, value string }
-
-func newSearchText(raw []byte) *searchText {
-	t := &searchText{whole: mime.Whole(raw)}
-	t.fields = searchFields(t.whole)
-	return t
-}
-
-func searchFields(p mime.Part) []searchField {
-	var fields []searchField
+func appendFields(b []byte, p mime.Part) []byte {
 	for f := range mime.Fields(p.Header) {
-		fields = append(fields, searchField{f.Name(), strings.ToLower(mime.DecodeHeader(f.Value()))})
+		b = append(b, f.Name()...)
+		b = append(b, ": "...)
+		b = append(b, mime.DecodeHeader(f.Value())...)
+		b = append(b, '\n')
 	}
-	return fields
-}
-
-// headerContains looks for a lower-case string in the fields of a name.
-func (t *searchText) headerContains(name, value string) bool {
-	for _, f := range t.fields {
-		if strings.EqualFold(f.name, name) && strings.Contains(f.value, value) {
-			return true
-		}
-	}
-	return false
-}
-
-func (t *searchText) bodyContains(value string) bool {
-	if t.body == nil {
-		var b strings.Builder
-		collect(&b, t.whole, 0)
-		lower := strings.ToLower(b.String())
-		t.body = &lower
-	}
-	return strings.Contains(*t.body, value)
-}
-
-// contains looks in the header and the body.
-func (t *searchText) contains(value string) bool {
-	for _, f := range t.fields {
-		if strings.Contains(strings.ToLower(f.name)+": "+f.value, value) {
-			return true
-		}
-	}
-	return t.bodyContains(value)
+	return b
 }
 
 // collect gathers the texts of an entity: its text parts, and the headers and texts of messages inside it.
-func collect(b *strings.Builder, p mime.Part, depth int) {
+func collect(b *[]byte, p mime.Part, depth int) {
 	if depth > maxSearchDepth {
 		return
 	}
@@ -76,43 +85,11 @@ func collect(b *strings.Builder, p mime.Part, depth int) {
 		return
 	}
 	if inner, ok := p.Embedded(); ok {
-		for _, f := range searchFields(inner) {
-			b.WriteString(f.name + ": " + f.value + "\n")
-		}
+		*b = appendFields(*b, inner)
 		collect(b, inner, depth+1)
 		return
 	}
 	if text, ok := p.Text(); ok {
-		b.WriteString(text)
-		b.WriteByte('\n')
+		*b = append(append(*b, text...), '\n')
 	}
-}
-
-// envelopeContains tests the fields that the cached envelope holds; known is false for all others, and when the header was
-// too broken to give an envelope. FROM, TO, CC, BCC and SUBJECT search the envelope by definition (RFC 9051, 6.4.4).
-func envelopeContains(e *imap.Envelope, key, value string) (found, known bool) {
-	if e.Date.IsZero() && len(e.From) == 0 {
-		return false, false
-	}
-	var addresses []imap.Address
-	switch strings.ToLower(key) {
-	case "subject":
-		return e.Subject != "" && strings.Contains(strings.ToLower(e.Subject), value), true
-	case "from":
-		addresses = e.From
-	case "to":
-		addresses = e.To
-	case "cc":
-		addresses = e.Cc
-	case "bcc":
-		addresses = e.Bcc
-	default:
-		return false, false
-	}
-	for _, a := range addresses {
-		if strings.Contains(strings.ToLower(a.Name+" <"+a.Mailbox+"@"+a.Host+">"), value) {
-			return true, true
-		}
-	}
-	return false, true
 }

@@ -5,40 +5,40 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
+	"gouv.tg/messagerie/mailstack/imap/syntax"
 	"gouv.tg/messagerie/mailstack/mime"
 )
 
 // section cuts a body section out of a message, byte for byte (RFC 9051, 6.4.5.1). What does not exist is empty.
-func section(raw []byte, item *imap.FetchItemBodySection) []byte {
-	if len(item.Part) == 0 && item.Specifier == imap.PartSpecifierNone {
-		return partial(raw, item.Partial)
+func section(raw []byte, s *syntax.Section) []byte {
+	if len(s.Part) == 0 && s.Specifier == imap.PartSpecifierNone {
+		return partial(raw, s.Partial)
 	}
-	part, ok := mime.Find(raw, item.Part)
+	part, ok := mime.Find(raw, s.Part)
 	if !ok {
 		return nil
 	}
-	if item.Specifier == imap.PartSpecifierNone {
-		return partial(part.Body, item.Partial)
+	if s.Specifier == imap.PartSpecifierNone {
+		return partial(part.Body, s.Partial)
 	}
-	if len(item.Part) > 0 && item.Specifier != imap.PartSpecifierMIME {
-		if inner, ok := part.Embedded(); ok {
-			part = inner
+	if len(s.Part) > 0 && s.Specifier != imap.PartSpecifierMIME {
+		// HEADER and TEXT of a part are those of the message that it holds.
+		inner, ok := part.Embedded()
+		if !ok {
+			return nil
 		}
+		part = inner
 	}
 	text := part.Header
 	switch {
-	case item.Specifier == imap.PartSpecifierText:
+	case s.Specifier == imap.PartSpecifierText:
 		text = part.Body
-	case len(item.HeaderFields) > 0:
-		text = mime.Filter(part.Header, func(f mime.Field) bool { return named(item.HeaderFields, f) })
-	case len(item.HeaderFieldsNot) > 0:
-		text = mime.Filter(part.Header, func(f mime.Field) bool { return !named(item.HeaderFieldsNot, f) })
+	case s.NotFields:
+		text = mime.Filter(part.Header, func(f mime.Field) bool { return !slices.ContainsFunc(s.Fields, f.Is) })
+	case len(s.Fields) > 0:
+		text = mime.Filter(part.Header, func(f mime.Field) bool { return slices.ContainsFunc(s.Fields, f.Is) })
 	}
-	return partial(text, item.Partial)
-}
-
-func named(names []string, f mime.Field) bool {
-	return slices.ContainsFunc(names, f.Is)
+	return partial(text, s.Partial)
 }
 
 // partial applies <offset.size>; an offset beyond the end gives an empty string.
@@ -64,7 +64,7 @@ func binarySection(raw []byte, path []int) ([]byte, error) {
 	}
 	decoded, ok := part.Decoded()
 	if !ok {
-		return nil, no(imap.ResponseCodeUnknownCTE, "The transfer encoding of this part is not known")
+		return nil, errUnknownCTE
 	}
 	return decoded, nil
 }

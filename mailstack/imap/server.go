@@ -1,125 +1,145 @@
-// Package imap serves the mailboxes of a cell over IMAP4rev1 and IMAP4rev2 (RFC 3501, RFC 9051).
+// Package imap serves the mailboxes of a cell over IMAP4rev1 and IMAP4rev2 (RFC 3501, RFC 9051) and the extensions in
+// capability.go, one file for each RFC.
 //
-// Connections arrive already authenticated: the gateway proved the account to the cell before it opened the stream,
-// so every session starts in the authenticated state with a PREAUTH greeting.
+// Connections arrive already authenticated: the gateway proved the account to the cell before it opened the stream, so every
+// session starts in the authenticated state with a PREAUTH greeting. A session that waits for its client has no goroutine
+// and no buffer: its connection is parked. What its client sends, and commits that it has to tell of, start a goroutine that
+// ends when the session is quiet again.
 package imap
 
 import (
-	"context"
-	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
 
-	"github.com/emersion/go-imap/v2"
-	"github.com/emersion/go-imap/v2/imapserver"
-
 	"gouv.tg/messagerie/mailstack/cell/streams"
+	"gouv.tg/messagerie/mailstack/mailbox"
 	"gouv.tg/messagerie/mailstack/store"
 	"gouv.tg/messagerie/mailstack/telemetry"
 )
 
-// Options are the limits of a Server.
+// Options are the limits of a Server. Zero values mean the defaults.
 type Options struct {
-	MaxMessageBytes int64 // largest APPEND, in bytes
-	Logger          *slog.Logger
+	MaxMessageBytes    int64 // largest APPEND, in bytes
+	SessionsPerAccount int   // at one time; default 200
+	Logger             *slog.Logger
 }
+
+const (
+	defaultSessionsPerAccount = 200
+
+	// Large messages that arrive are read into memory whole: their number, not only their size, is bounded.
+	largeMessage     = 1 << 20
+	maxLargeMessages = 8
+)
 
 // Server serves IMAP sessions on connections given to it with Handle.
 type Server struct {
-	store    *store.Store
-	options  Options
-	log      *slog.Logger
-	listener *streams.Listener
-	server   *imapserver.Server
-	commands *telemetry.Counter
-	pushed   atomic.Int64  // see Pushed
-	appends  chan struct{} // one place for each large APPEND held in memory at once
+	store     *store.Store
+	mailboxes *mailbox.Registry
+	options   Options
+	log       *slog.Logger
+	commands  *telemetry.Counter
+	pushed    atomic.Int64  // see Pushed
+	large     chan struct{} // one place for each large message held in memory at once
 
 	mu       sync.Mutex
 	sessions map[*Session]struct{}
+	accounts map[store.AccountID]int // sessions of each
 	closing  bool
-	served   chan struct{} // closed when Serve returns; nil: it was never called
-	count    atomic.Int64
+	idle     sync.Cond // signalled when a session has ended
 }
 
-// Large APPENDs are read into memory whole: their number, not only their size, is bounded.
-const (
-	largeAppend     = 1 << 20
-	maxLargeAppends = 8
-)
-
-// New returns a server over the store. Serve must run for Handle to make progress.
+// New returns a server over the store.
 func New(st *store.Store, o Options) *Server {
+	if o.SessionsPerAccount == 0 {
+		o.SessionsPerAccount = defaultSessionsPerAccount
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
 	s := &Server{
-		store:    st,
-		options:  o,
-		log:      o.Logger,
-		listener: streams.NewListener("imap"),
+		store:     st,
+		mailboxes: mailbox.NewRegistry(st, 0),
+		options:   o,
+		log:       o.Logger,
 		commands: telemetry.NewCounter("messagerie_cell_imap_commands_total",
 			"IMAP commands by name, UID variants with the others, and result (ok, no, bad), when answered; IDLE when it begins.",
 			"command", "result"),
-		appends:  make(chan struct{}, maxLargeAppends),
+		large:    make(chan struct{}, maxLargeMessages),
 		sessions: make(map[*Session]struct{}),
+		accounts: make(map[store.AccountID]int),
 	}
-	s.server = imapserver.New(&imapserver.Options{
-		NewSession: s.newSession,
-		Caps: imap.CapSet{
-			imap.CapIMAP4rev1: {}, imap.CapIMAP4rev2: {}, imap.CapNamespace: {}, imap.CapUIDPlus: {},
-			imap.CapESearch: {}, imap.CapSearchRes: {}, imap.CapListExtended: {}, imap.CapListStatus: {},
-			imap.CapMove: {}, imap.CapStatusSize: {}, imap.CapBinary: {}, imap.CapChildren: {},
-			imap.CapSpecialUse: {}, imap.CapCreateSpecialUse: {},
-		},
-		Logger: printfLogger{o.Logger},
-	})
+	s.idle.L = &s.mu
 	return s
 }
 
-// Serve runs until Close. It is called once.
-func (s *Server) Serve() error {
-	s.mu.Lock()
-	if s.closing {
-		s.mu.Unlock()
-		return nil
+// Handle greets the client of a connection and serves it. It returns as soon as the session sleeps for the first time; the
+// session goes on by itself and closes the connection at its end.
+func (s *Server) Handle(c *streams.Conn) {
+	session := newSession(s, c)
+	if refusal := s.admit(session); refusal != "" {
+		_, _ = c.Write([]byte("* BYE " + refusal + "\r\n"))
+		_ = c.Close()
+		return
 	}
-	s.served = make(chan struct{})
-	s.mu.Unlock()
-	defer close(s.served)
-	if err := s.server.Serve(s.listener); err != nil {
-		return fmt.Errorf("cannot serve IMAP: %w", err)
-	}
-	return nil
+	session.greet()
 }
 
-// Handle serves one session of the connection's account and returns when it is over.
-func (s *Server) Handle(c *streams.Conn) error {
-	c.Conn = &wire{Conn: c.Conn, commands: s.commands}
-	return s.listener.Serve(c)
+// admit counts a session, or says why there must not be another one.
+func (s *Server) admit(session *Session) (refusal string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id := session.account.ID
+	switch {
+	case s.closing:
+		return "[UNAVAILABLE] Server is shutting down"
+	case s.accounts[id] >= s.options.SessionsPerAccount:
+		return "[LIMIT] Too many sessions of this account"
+	}
+	s.accounts[id]++
+	s.sessions[session] = struct{}{}
+	return ""
+}
+
+func (s *Server) forget(session *Session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id := session.account.ID
+	delete(s.sessions, session)
+	if s.accounts[id]--; s.accounts[id] == 0 {
+		delete(s.accounts, id)
+	}
+	s.idle.Broadcast()
 }
 
 // Sessions returns the number of open sessions.
-func (s *Server) Sessions() int64 { return s.count.Load() }
+func (s *Server) Sessions() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return int64(len(s.sessions))
+}
 
 // Commands counts commands by name and result.
 func (s *Server) Commands() *telemetry.Counter { return s.commands }
 
-// Pushed returns how many commits were told to sessions that idle.
+// Pushed returns how many times changes were told to sessions that idle.
 func (s *Server) Pushed() int64 { return s.pushed.Load() }
 
-// Close says BYE to every session and closes it.
+// Close says BYE to every session and returns when all have ended.
 func (s *Server) Close() error {
-	_ = s.listener.Close()
 	s.mu.Lock()
 	s.closing = true
-	served := s.served
 	s.mu.Unlock()
-	if served != nil {
-		<-served // the library does not like to be closed while it begins to serve
-	}
 	s.bye("Server is shutting down, please reconnect", func(*Session) bool { return true })
-	return s.server.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.sessions) > 0 {
+		s.idle.Wait()
+	}
+	return nil
 }
 
 // Disconnect says BYE to the sessions of every account for which gone is true.
@@ -127,6 +147,7 @@ func (s *Server) Disconnect(gone func(address string) bool) {
 	s.bye("Account is no longer enabled", func(session *Session) bool { return gone(session.account.Address) })
 }
 
+// bye ends sessions, some at a time.
 func (s *Server) bye(text string, match func(*Session) bool) {
 	s.mu.Lock()
 	matched := slices.Collect(maps.Keys(s.sessions))
@@ -138,49 +159,8 @@ func (s *Server) bye(text string, match func(*Session) bool) {
 		places <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-places }()
-			_ = session.conn.Bye(text)
+			session.dismiss(text)
 		})
 	}
 	wg.Wait()
-}
-
-func (s *Server) newSession(c *imapserver.Conn) (imapserver.Session, *imapserver.GreetingData, error) {
-	pre, ok := c.NetConn().(*streams.Conn)
-	if !ok {
-		return nil, nil, fmt.Errorf("cannot serve a connection of type %T", c.NetConn())
-	}
-	w, ok := pre.Conn.(*wire)
-	if !ok {
-		return nil, nil, fmt.Errorf("cannot serve a connection that did not come through Handle")
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	session := &Session{
-		server: s, conn: c, wire: w, store: s.store, account: pre.Account, ctx: ctx, cancel: cancel,
-		log: s.log.With("account", pre.Account.Address),
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closing {
-		cancel()
-		return nil, nil, &imap.Error{Type: imap.StatusResponseTypeBye, Code: imap.ResponseCodeUnavailable, Text: "Server is shutting down"}
-	}
-	s.sessions[session] = struct{}{}
-	s.count.Add(1)
-	return session, &imapserver.GreetingData{PreAuth: true}, nil
-}
-
-func (s *Server) forget(session *Session) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, ok := s.sessions[session]; ok {
-		delete(s.sessions, session)
-		s.count.Add(-1)
-	}
-}
-
-// printfLogger is the library's logger over slog. What the library reports are broken connections and bugs.
-type printfLogger struct{ log *slog.Logger }
-
-func (l printfLogger) Printf(format string, args ...any) {
-	l.log.Warn("imap: " + fmt.Sprintf(format, args...))
 }

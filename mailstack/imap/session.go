@@ -3,154 +3,210 @@ package imap
 import (
 	"context"
 	"errors"
-	"log/slog"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
 
-	"github.com/emersion/go-imap/v2"
-	"github.com/emersion/go-imap/v2/imapserver"
-
+	"gouv.tg/messagerie/mailstack/cell/streams"
+	"gouv.tg/messagerie/mailstack/imap/wire"
 	"gouv.tg/messagerie/mailstack/store"
 )
 
-const delimiter = '/'
+const (
+	delimiter = '/'
 
-// Session is one IMAP session of one account. The library calls its methods one after another; only Idle runs beside
-// them, and it is over before the next command starts.
+	// A command that has begun to arrive has so long for each of its lines and literals; the gateway minds how long a
+	// session may keep silent.
+	commandTimeout = 5 * time.Minute
+	// A client has so long to take what it asked for.
+	writeTimeout = 5 * time.Minute
+	// byeTimeout is for the last words to a client.
+	byeTimeout = 5 * time.Second
+	// maxErrors ends a session that says nothing but nonsense.
+	maxErrors = 20
+)
+
+// Session is one IMAP session of one account.
 type Session struct {
 	server  *Server
-	conn    *imapserver.Conn
-	wire    *wire
-	store   *store.Store
+	conn    *streams.Conn
 	account store.Account
-	log     *slog.Logger
 	ctx     context.Context // ends with the session
 	cancel  context.CancelFunc
 
+	news      atomic.Bool            // a push is on its way
+	dismissed atomic.Pointer[string] // why the server ends the session
+
+	mu       sync.Mutex // held by the one goroutine that serves the client or pushes to it
+	r        *wire.Reader
+	w        *wire.Writer
+	ended    bool
+	errors   int
+	enabled  enabled
 	selected *selected // nil: no mailbox is selected
+	idling   string    // tag of the IDLE under way; empty: none
+}
+
+func newSession(s *Server, c *streams.Conn) *Session {
+	session := &Session{server: s, conn: c, account: c.Account}
+	session.ctx, session.cancel = context.WithCancel(context.Background())
+	session.r = wire.NewReader(input{session}, wire.Limits{}, session.goAhead)
+	session.w = wire.NewWriter(output{session})
+	return session
+}
+
+// greet starts the session (RFC 9051, 7.1.4).
+func (s *Session) greet() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.w.Raw("* PREAUTH [CAPABILITY " + capabilities + "] Messagerie ready\r\n")
+	s.sleep()
+}
+
+// serve answers the client, who has said something, until it is silent again.
+func (s *Session) serve() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for first := true; !s.ended && (first || s.r.Buffered() > 0 || s.conn.Buffered() > 0); first = false {
+		if why := s.dismissed.Load(); why != nil {
+			s.bye(*why)
+			return
+		}
+		s.next()
+	}
+	s.sleep()
+}
+
+// sleep parks the connection until the client speaks.
+func (s *Session) sleep() {
+	if s.ended {
+		return
+	}
+	if err := s.w.Flush(); err != nil {
+		s.end()
+		return
+	}
+	s.r.Release()
+	s.conn.Park(s.serve)
+}
+
+// next takes one command, or the end of an IDLE.
+func (s *Session) next() {
+	var err error
+	if s.idling != "" {
+		err = s.done()
+	} else {
+		err = s.command()
+	}
+	switch {
+	case err == nil:
+	case errors.Is(err, wire.ErrTooLong):
+		s.bye("[TOOBIG] Command is too long")
+	case s.dismissed.Load() != nil: // what was being read was cut off by it
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		s.bye("Autologout")
+	default:
+		s.end() // the connection is gone
+	}
+}
+
+// goAhead tells the client to send a literal (RFC 9051, 7.6).
+func (s *Session) goAhead(text string) error {
+	s.w.Raw("+ " + text + "\r\n")
+	return s.w.Flush()
+}
+
+// bye says why the session ends, and ends it.
+func (s *Session) bye(text string) {
+	_ = s.conn.SetWriteDeadline(time.Now().Add(byeTimeout))
+	s.w.Raw("* BYE " + text + "\r\n")
+	_ = s.w.Flush()
+	s.end()
+}
+
+// end ends the session.
+func (s *Session) end() {
+	if s.ended {
+		return
+	}
+	s.ended = true
+	s.cancel()
+	s.unselect()
+	s.r.Release()
+	_ = s.conn.Close()
+	s.server.forget(s)
+}
+
+// dismiss ends a session from outside, after what it is doing.
+func (s *Session) dismiss(text string) {
+	if !s.dismissed.CompareAndSwap(nil, &text) {
+		return
+	}
+	s.cancel()
+	_ = s.conn.SetReadDeadline(time.Unix(1, 0))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.ended {
+		s.bye(text)
+	}
+}
+
+// wake is called on the goroutine of the store's writer when the selected mailbox has changed.
+func (s *Session) wake() {
+	if s.news.CompareAndSwap(false, true) {
+		go s.push()
+	}
+}
+
+// push tells a session that idles what has happened (RFC 2177).
+func (s *Session) push() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.news.Store(false)
+	if s.ended || s.idling == "" {
+		return // whoever ends an IDLE tells the rest
+	}
+	s.tell()
+}
+
+// tell is the work of push.
+func (s *Session) tell() {
+	s.update(true)
+	if s.ended {
+		return
+	}
+	if err := s.w.Flush(); err != nil {
+		s.end()
+		return
+	}
+	s.server.pushed.Add(1)
+}
+
+// input is the connection with a deadline for each read.
+type input struct{ s *Session }
+
+func (i input) Read(b []byte) (int, error) {
+	if i.s.dismissed.Load() != nil {
+		return 0, os.ErrDeadlineExceeded
+	}
+	_ = i.s.conn.SetReadDeadline(time.Now().Add(commandTimeout))
+	return i.s.conn.Read(b)
+}
+
+// output is the connection with a deadline for each write.
+type output struct{ s *Session }
+
+func (o output) Write(b []byte) (int, error) {
+	if o.s.dismissed.Load() == nil {
+		_ = o.s.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
+	}
+	return o.s.conn.Write(b)
 }
 
 var (
-	_ imapserver.SessionIMAP4rev2   = (*Session)(nil)
-	_ imapserver.SessionAppendLimit = (*Session)(nil)
+	_ io.Reader = input{}
+	_ net.Conn  = (*streams.Conn)(nil)
 )
-
-// Close ends the session. The view is left alone: an Idle that is being interrupted may still use it.
-func (s *Session) Close() error {
-	s.cancel()
-	if s.selected != nil {
-		s.selected.watch.Close()
-	}
-	s.server.forget(s)
-	return nil
-}
-
-// Login implements imapserver.Session. Sessions start authenticated, so it is never reached by a correct client.
-func (s *Session) Login(string, string) error { return imapserver.ErrAuthFailed }
-
-// AppendLimit implements imapserver.SessionAppendLimit (RFC 7889).
-func (s *Session) AppendLimit() uint32 { return uint32(s.server.options.MaxMessageBytes) }
-
-// Namespace implements imapserver.SessionNamespace (RFC 2342).
-func (s *Session) Namespace() (*imap.NamespaceData, error) {
-	s.wire.command = "NAMESPACE"
-	return &imap.NamespaceData{Personal: []imap.NamespaceDescriptor{{Prefix: "", Delim: delimiter}}}, nil
-}
-
-// Poll implements imapserver.Session: pending changes of the selected mailbox, after each command.
-func (s *Session) Poll(w *imapserver.UpdateWriter, allowExpunge bool) error {
-	if s.selected == nil {
-		return nil
-	}
-	err := s.selected.receive(s.ctx)
-	if errors.Is(err, store.ErrNoMailbox) {
-		return s.conn.Bye("Selected mailbox was removed") // there is no other way to say so
-	}
-	if err != nil {
-		return s.fail("POLL", err)
-	}
-	return s.selected.view.announce(w, allowExpunge)
-}
-
-// Idle implements imapserver.Session (RFC 2177): changes are pushed as they are committed.
-func (s *Session) Idle(w *imapserver.UpdateWriter, stop <-chan struct{}) error {
-	s.server.commands.Inc("IDLE", resultOK) // now: half an hour may pass until it is answered
-	if s.selected == nil {
-		<-stop
-		return nil
-	}
-	if err := s.Poll(w, true); err != nil {
-		return err
-	}
-	events := s.selected.watch.Events()
-	for {
-		select {
-		case <-stop:
-			return nil
-		case batch, open := <-events:
-			if !open {
-				return s.Poll(w, true) // which says so
-			}
-			s.selected.view.apply(batch)
-			if err := s.Poll(w, true); err != nil {
-				return err
-			}
-			s.server.pushed.Add(1)
-		}
-	}
-}
-
-func no(code imap.ResponseCode, text string) *imap.Error {
-	return &imap.Error{Type: imap.StatusResponseTypeNo, Code: code, Text: text}
-}
-
-// Response codes that are not among the library's constants.
-const (
-	codeExpungeIssued imap.ResponseCode = "EXPUNGEISSUED" // RFC 5530, 3
-	codeUseAttr       imap.ResponseCode = "USEATTR"       // RFC 6154, 6
-)
-
-// knownErrors are the errors that a client may see. Their texts reveal nothing internal.
-var knownErrors = []struct {
-	cause error
-	reply *imap.Error
-}{
-	{store.ErrNoMailbox, no(imap.ResponseCodeNonExistent, "No such mailbox")},
-	{store.ErrMailboxExists, no(imap.ResponseCodeAlreadyExists, "Mailbox already exists")},
-	{store.ErrMailboxInUse, no(imap.ResponseCodeCannot, "This mailbox cannot be removed or renamed")},
-	{store.ErrMailboxName, no(imap.ResponseCodeCannot, "This is not a valid mailbox name")},
-	{store.ErrTooManyBoxes, no(imap.ResponseCodeLimit, "Too many mailboxes")},
-	{store.ErrSpecialUse, no(codeUseAttr, "Another mailbox has this special use")},
-	{store.ErrFlags, no(imap.ResponseCodeCannot, "These flags cannot be stored")},
-	{store.ErrNoMessage, no(codeExpungeIssued, "Some of the messages no longer exist")},
-	{store.ErrTooLarge, no(imap.ResponseCodeTooBig, "Message is too big")},
-	{store.ErrOverQuota, no(imap.ResponseCodeOverQuota, "Quota exceeded")}, // RFC 9208, 4.3
-	{store.ErrNoAccount, no(imap.ResponseCodeContactAdmin, "Account no longer exists")},
-	{store.ErrTooManyPending, errUnavailable},
-	{store.ErrClosed, errUnavailable},
-	{store.ErrFailed, errUnavailable},
-	{context.Canceled, errUnavailable},
-}
-
-var errUnavailable = no(imap.ResponseCodeUnavailable, "Temporarily unavailable, try again later")
-
-// fail turns an error of the store into what the client may see. Faults are logged here and stay internal.
-func (s *Session) fail(command string, err error) error {
-	var wire *imap.Error
-	if err == nil || errors.As(err, &wire) {
-		return err
-	}
-	for _, known := range knownErrors {
-		if errors.Is(err, known.cause) {
-			return known.reply
-		}
-	}
-	s.log.Error("imap command failed", "command", command, "error", err)
-	return no(imap.ResponseCodeServerBug, "Internal error")
-}
-
-// tryCreate is fail for commands whose destination mailbox may be missing (RFC 9051, 6.3.12 and 6.4.7).
-func (s *Session) tryCreate(command string, err error) error {
-	if errors.Is(err, store.ErrNoMailbox) {
-		return no(imap.ResponseCodeTryCreate, "No such mailbox")
-	}
-	return s.fail(command, err)
-}

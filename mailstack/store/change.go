@@ -74,7 +74,7 @@ func (t *tx) setFlags(a *accountState, m *mailboxState, uids []imap.UID, change 
 			modified = append(modified, uid)
 			continue
 		}
-		to, err := e.Flags.change(change.Op, flags)
+		to, err := e.Flags.Change(change.Op, flags)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -114,8 +114,8 @@ func (s FlagSet) List() []imap.Flag {
 	return slices.Clip(list)
 }
 
-// change applies a STORE operation.
-func (s FlagSet) change(op imap.StoreFlagsOp, flags FlagSet) (FlagSet, error) {
+// Change applies a STORE operation (RFC 9051, 6.4.6). Its errors wrap ErrFlags.
+func (s FlagSet) Change(op imap.StoreFlagsOp, flags FlagSet) (FlagSet, error) {
 	switch op {
 	case imap.StoreFlagsSet:
 		return flags, nil

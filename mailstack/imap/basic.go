@@ -1,0 +1,44 @@
+package imap
+
+import "gouv.tg/messagerie/mailstack/imap/syntax"
+
+// capabilities are what a session offers after the login, in the order of their RFCs.
+const capabilities = "IMAP4rev1 IMAP4rev2 " +
+	"LITERAL+ IDLE NAMESPACE ID CHILDREN UIDPLUS UNSELECT SASL-IR ENABLE " + // RFCs 7888, 2177, 2342, 2971, 3348, 4315, 3691, 4959, 5161
+	"ESEARCH SEARCHRES WITHIN SEARCH=FUZZY " + // RFCs 4731, 5182, 5032, 6203
+	"LIST-EXTENDED LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE MOVE UTF8=ACCEPT " + // RFCs 5258, 5819, 6154, 6851, 6855
+	"CONDSTORE QRESYNC BINARY STATUS=SIZE OBJECTID SAVEDATE PREVIEW" // RFCs 7162, 3516, 8438, 8474, 8514, 8970
+
+// capability is CAPABILITY (RFC 9051, 6.1.1).
+func (s *Session) capability(*call) error {
+	if err := syntax.ParseEnd(s.r); err != nil {
+		return err
+	}
+	s.w.Raw("* CAPABILITY " + capabilities + "\r\n")
+	return nil
+}
+
+// noop is NOOP (RFC 9051, 6.1.2) and CHECK (RFC 3501, 6.4.1): everything is on disk at all times.
+func (s *Session) noop(*call) error { return syntax.ParseEnd(s.r) }
+
+// logout is LOGOUT (RFC 9051, 6.1.3).
+func (s *Session) logout(c *call) error {
+	if err := syntax.ParseEnd(s.r); err != nil {
+		return err
+	}
+	s.count(c, resultOK)
+	s.w.Raw("* BYE Logging out\r\n")
+	s.tagged(c, "OK", "", "")
+	_ = s.w.Flush()
+	s.end()
+	return nil
+}
+
+// id is ID (RFC 2971). What the client is called is of no interest.
+func (s *Session) id(*call) error {
+	if _, err := syntax.ParseID(s.r); err != nil {
+		return err
+	}
+	syntax.WriteID(s.w, []syntax.IDField{{Name: "name", Value: "Messagerie"}})
+	return nil
+}

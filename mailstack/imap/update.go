@@ -1,0 +1,119 @@
+package imap
+
+import (
+	"math"
+
+	"github.com/emersion/go-imap/v2"
+
+	"gouv.tg/messagerie/mailstack/mailbox"
+	"gouv.tg/messagerie/mailstack/store"
+)
+
+// update tells the client what has happened to the selected mailbox (RFC 9051, 7.5). Only with expunge may messages lose
+// their numbers (7.5.1).
+func (s *Session) update(expunge bool) {
+	u, err := s.selected.view.Sync(s.ctx, expunge)
+	if err != nil {
+		if s.fail("update", err) != nil {
+			s.bye("Internal error") // the client would go on with a wrong view of the mailbox
+		}
+		return
+	}
+	s.writeExpunged(u.Expunged)
+	if u.Exists > 0 {
+		s.w.Raw("* ")
+		s.w.Number(uint64(u.Exists))
+		s.w.Raw(" EXISTS\r\n")
+	}
+	if u.Keywords != nil {
+		s.writeFlags(u.Keywords)
+	}
+	for i := range u.Changed {
+		s.writeFlagsOf(&u.Changed[i], s.enabled.condStore)
+	}
+}
+
+// writeExpunged tells that messages are gone: by number (RFC 9051, 7.5.1) or by UID (RFC 7162, 3.2.10; RFC 9586, 3.3).
+func (s *Session) writeExpunged(gone []mailbox.Numbered) {
+	if len(gone) == 0 {
+		return
+	}
+	if s.enabled.qresync || s.enabled.uidOnly {
+		var set imap.UIDSet
+		for i := len(gone) - 1; i >= 0; i-- {
+			set.AddNum(gone[i].UID)
+		}
+		s.w.Raw("* VANISHED ")
+		s.w.UIDSet(set)
+		s.w.Raw("\r\n")
+		return
+	}
+	for _, g := range gone {
+		s.w.Raw("* ")
+		s.w.Number(uint64(g.Seq))
+		s.w.Raw(" EXPUNGE\r\n")
+	}
+}
+
+// beginFetch writes the beginning of a FETCH response up to its first item; with UIDs only, it has the UID instead of the
+// number (RFC 9586, 3.3).
+func (s *Session) beginFetch(m *mailbox.Message) {
+	s.w.Raw("* ")
+	if s.enabled.uidOnly {
+		s.w.Number(uint64(m.UID))
+		s.w.Raw(" UIDFETCH (")
+		return
+	}
+	s.w.Number(uint64(m.Seq))
+	s.w.Raw(" FETCH (")
+}
+
+// writeFlagsOf tells the flags of a message, with its UID where the client may need it and its modification sequence where it
+// asked for those (RFC 7162, 3.1.3 and 3.2.4).
+func (s *Session) writeFlagsOf(m *mailbox.Message, modseq bool) {
+	s.beginFetch(m)
+	if s.enabled.qresync && !s.enabled.uidOnly {
+		s.w.Raw("UID ")
+		s.w.Number(uint64(m.UID))
+		s.w.Raw(" ")
+	}
+	s.w.Raw("FLAGS (")
+	s.flags(m.Flags)
+	s.w.Raw(")")
+	if modseq {
+		s.w.Raw(" MODSEQ (")
+		s.w.Number(m.ModSeq)
+		s.w.Raw(")")
+	}
+	s.w.Raw(")\r\n")
+}
+
+func (s *Session) flags(f store.FlagSet) {
+	for i, flag := range f.List() {
+		if i > 0 {
+			s.w.Raw(" ")
+		}
+		s.w.Raw(string(flag))
+	}
+}
+
+// intersect returns the UIDs that are in both sets. Both are sorted and without overlaps; other may end in "*", which then
+// stands for everything behind its start.
+func intersect(set, other imap.UIDSet) imap.UIDSet {
+	var both imap.UIDSet
+	for i, j := 0, 0; i < len(set) && j < len(other); {
+		a, b := set[i], other[j]
+		if b.Stop == 0 {
+			b.Stop = math.MaxUint32
+		}
+		if first, last := max(a.Start, b.Start), min(a.Stop, b.Stop); first <= last && b.Start != 0 {
+			both = append(both, imap.UIDRange{Start: first, Stop: last})
+		}
+		if a.Stop < b.Stop {
+			i++
+		} else {
+			j++
+		}
+	}
+	return both
+}

@@ -1,0 +1,176 @@
+package mailbox
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/emersion/go-imap/v2"
+
+	"gouv.tg/messagerie/mailstack/store"
+)
+
+// View is a mailbox as one client knows it. It belongs to one goroutine at a time.
+//
+// The client has been told of the messages below uidNext, of what became of them up to the change told, and of those
+// that are gone up to the change toldGone, which may be earlier because not every response may say so
+// (RFC 9051, 5.5 and 7.5.1).
+type View struct {
+	box  *Mailbox
+	wake func()
+
+	// Of those that mu of the mailbox guards:
+	told     uint64
+	toldGone uint64
+	uidNext  imap.UID
+	exists   uint32
+
+	keywords int                 // of the mailbox's, told
+	missed   bool                // the last Each passed over messages that are gone
+	known    map[imap.UID]uint64 // changes after told that the client knows, by modseq: it made them
+}
+
+// Message is a message with its number in a view.
+type Message struct {
+	store.Entry
+	Seq uint32
+}
+
+// Status is a mailbox as a view shows it.
+type Status struct {
+	UIDValidity   uint32
+	UIDNext       imap.UID
+	HighestModSeq uint64
+	Exists        uint32
+	Keywords      []imap.Flag // in use; not to be changed
+}
+
+func (v *View) open(ctx context.Context) error {
+	m := v.box
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.refresh(ctx, true); err != nil {
+		return err
+	}
+	v.told, v.toldGone = m.state.HighestModSeq, m.state.HighestModSeq
+	v.uidNext, v.exists = m.state.UIDNext, m.state.Messages
+	v.keywords = len(m.keywords)
+	m.views[v] = struct{}{}
+	return nil
+}
+
+// Close ends the view.
+func (v *View) Close() {
+	m := v.box
+	m.inbox.wakeWith(v, nil)
+	m.mu.Lock()
+	delete(m.views, v)
+	m.unbury()
+	m.mu.Unlock()
+	m.registry.release(m)
+}
+
+// Watch sets whether wake is called when something happens.
+func (v *View) Watch(on bool) {
+	if on {
+		v.box.inbox.wakeWith(v, v.wake)
+	} else {
+		v.box.inbox.wakeWith(v, nil)
+	}
+}
+
+// Mailbox is the mailbox's identity.
+func (v *View) Mailbox() store.MailboxID { return v.box.id }
+
+// Exists is the number of messages in the view.
+func (v *View) Exists() uint32 { return v.exists }
+
+// Status describes the view.
+func (v *View) Status() Status {
+	m := v.box
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return Status{
+		UIDValidity: m.state.UIDValidity, UIDNext: v.uidNext, HighestModSeq: v.told, Exists: v.exists,
+		Keywords: m.keywords[:v.keywords:v.keywords],
+	}
+}
+
+// sees tells whether an expunged message is in the view.
+func (v *View) sees(t tomb) bool { return t.gone > v.toldGone && t.uid < v.uidNext }
+
+// Known says that the client knows of a change that it made itself: it is not told again.
+func (v *View) Known(uid imap.UID, modseq uint64) {
+	if v.known == nil {
+		v.known = make(map[imap.UID]uint64)
+	}
+	v.known[uid] = modseq
+}
+
+// Told tells whether the client knows a message as it is.
+func (v *View) Told(m Message) bool { return m.ModSeq <= v.told || v.known[m.UID] == m.ModSeq }
+
+// layout is a view's messages at one moment: what is in the index and below uidNext, and the expunged that it still has.
+type layout struct {
+	live  []store.Entry
+	tombs []tomb
+}
+
+// layout is called with the mailbox's mu held and its index loaded.
+func (v *View) layout() (layout, error) {
+	m := v.box
+	live := m.entries
+	if v.uidNext < m.state.UIDNext {
+		n, _ := m.find(v.uidNext)
+		live = live[:n]
+	}
+	var tombs []tomb
+	for _, t := range m.tombs {
+		if v.sees(t) {
+			tombs = append(tombs, t)
+		}
+	}
+	if len(live)+len(tombs) != int(v.exists) {
+		return layout{}, fmt.Errorf("%w: %d messages are left of %d", ErrLost, len(live)+len(tombs), v.exists)
+	}
+	return layout{live, tombs}, nil
+}
+
+// seq returns the sequence number that a message has, or would have.
+func (l layout) seq(uid imap.UID) (seq uint32, found bool) {
+	i, live := search(l.live, uid)
+	j, dead := findTomb(l.tombs, uid)
+	return uint32(i + j + 1), live || dead
+}
+
+// uid returns the UID of a sequence number from 1 to the number of messages.
+func (l layout) uid(seq uint32) imap.UID {
+	n := int(seq) - 1 // so many messages lie before it
+	// The number of expunged ones before it lies between none and all of them.
+	low, high := max(0, n-len(l.live)), min(len(l.tombs), n)
+	for low < high {
+		// Is the expunged message number mid before it?
+		mid := (low + high) / 2
+		if i, _ := search(l.live, l.tombs[mid].uid); i+mid < n {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	i := n - low
+	if low < len(l.tombs) && (i >= len(l.live) || l.tombs[low].uid < l.live[i].UID) {
+		return l.tombs[low].uid
+	}
+	return l.live[i].UID
+}
+
+// last returns the highest UID, 0 if there is none.
+func (l layout) last() imap.UID {
+	var last imap.UID
+	if n := len(l.live); n > 0 {
+		last = l.live[n-1].UID
+	}
+	if n := len(l.tombs); n > 0 {
+		last = max(last, l.tombs[n-1].uid)
+	}
+	return last
+}
