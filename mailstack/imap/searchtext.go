@@ -78,7 +78,7 @@ func collect(b *[]byte, p mime.Part, depth int) {
 	if depth > maxSearchDepth {
 		return
 	}
-	if media, _ := p.MediaType(); strings.HasPrefix(media, "multipart/") {
+	if strings.HasPrefix(p.ContentType().Media, "multipart/") {
 		for child := range p.Parts() {
 			collect(b, child, depth+1)
 		}

@@ -2,22 +2,18 @@ package mime
 
 import "bytes"
 
-// encoding is a content transfer encoding (RFC 2045, 6).
-type encoding int
+// codec is a content transfer encoding (RFC 2045, 6).
+type codec int
 
 const (
-	identity encoding = iota // 7bit, 8bit, binary
+	identity codec = iota // 7bit, 8bit, binary
 	base64
 	quotedPrintable
 	unknownEncoding
 )
 
-// encoding reads the Content-Transfer-Encoding of a part; 7bit is the default (RFC 2045, 6.1).
-func (p Part) encoding() encoding {
-	f, ok := Lookup(p.Header, "Content-Transfer-Encoding")
-	if !ok {
-		return identity
-	}
+// transferEncoding reads a Content-Transfer-Encoding field; without one it is 7bit (RFC 2045, 6.1).
+func transferEncoding(f Field) codec {
 	switch v := bytes.TrimSpace(f.value()); {
 	case len(v) == 0, equalFold(v, "7bit"), equalFold(v, "8bit"), equalFold(v, "binary"):
 		return identity
@@ -32,13 +28,18 @@ func (p Part) encoding() encoding {
 // Decoded returns the body without its transfer encoding; false if the encoding is not known (RFC 3516, 4.3: UNKNOWN-CTE).
 // A broken encoding gives what could be read. The body itself is returned if it has no encoding.
 func (p Part) Decoded() ([]byte, bool) {
-	switch p.encoding() {
+	f, _ := Lookup(p.Header, "Content-Transfer-Encoding")
+	return decodedBody(p.Body, transferEncoding(f))
+}
+
+func decodedBody(body []byte, transfer codec) ([]byte, bool) {
+	switch transfer {
 	case identity:
-		return p.Body, true
+		return body, true
 	case base64:
-		return appendBase64(make([]byte, 0, len(p.Body)/4*3+3), p.Body), true
+		return appendBase64(make([]byte, 0, len(body)/4*3+3), body), true
 	case quotedPrintable:
-		return appendQuotedPrintable(make([]byte, 0, len(p.Body)), p.Body), true
+		return appendQuotedPrintable(make([]byte, 0, len(body)), body), true
 	}
 	return nil, false
 }
@@ -112,26 +113,26 @@ func appendQuotedPrintable(dst, src []byte) []byte {
 		if n := lineBreak(line); n > 0 {
 			line, eol = line[:len(line)-n], line[len(line)-n:]
 		}
-		line = bytes.TrimRight(line, " \t")
+		for n := len(line); n > 0 && (line[n-1] == ' ' || line[n-1] == '\t'); n-- {
+			line = line[:n-1]
+		}
 		if soft := len(line) - 1; soft >= 0 && line[soft] == '=' {
 			line, eol = line[:soft], nil
 		}
-		for {
-			i := bytes.IndexByte(line, '=')
-			if i < 0 {
-				break
-			}
+		for i := bytes.IndexByte(line, '='); i >= 0; i = bytes.IndexByte(line, '=') {
 			dst = append(dst, line[:i]...)
-			if c, ok := octet(line[i+1:]); ok {
-				dst = append(dst, c)
-				line = line[i+3:]
-			} else {
-				dst = append(dst, '=')
-				line = line[i+1:]
+			for i < len(line) && line[i] == '=' {
+				if c, ok := octet(line[i+1:]); ok {
+					dst = append(dst, c)
+					i += 3
+				} else {
+					dst = append(dst, '=')
+					i++
+				}
 			}
+			line = line[i:]
 		}
-		dst = append(dst, line...)
-		dst = append(dst, eol...)
+		dst = append(append(dst, line...), eol...)
 	}
 	return dst
 }
@@ -145,15 +146,18 @@ func octet(b []byte) (byte, bool) {
 	return high<<4 | low&15, high|low < 16
 }
 
-// nibble is the value of a hexadecimal digit; 16 or more for all else.
-func nibble(c byte) byte {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0'
-	case 'A' <= c && c <= 'F':
-		return c - 'A' + 10
-	case 'a' <= c && c <= 'f':
-		return c - 'a' + 10
+// nibble is the value of a hexadecimal digit; more than 15 for all else.
+func nibble(c byte) byte { return nibbles[c] }
+
+var nibbles = func() (t [256]byte) {
+	for i := range t {
+		t[i] = 255
 	}
-	return 255
-}
+	for i := range byte(10) {
+		t['0'+i] = i
+	}
+	for i := range byte(6) {
+		t['A'+i], t['a'+i] = 10+i, 10+i
+	}
+	return t
+}()

@@ -55,31 +55,41 @@ func Fold(dst, src []byte) []byte {
 	return dst
 }
 
-// foldSpecial folds white space or one character that is not ASCII from the front of src.
+// foldSpecial folds white space, or characters that are not ASCII, from the front of src.
 func foldSpecial(dst, src []byte) (folded, rest []byte) {
-	if src[0] <= ' ' {
-		n := 1
-		for n < len(src) && src[n] <= ' ' {
-			n++
-		}
-		return appendSpace(dst), src[n:]
+	if src[0] > ' ' {
+		return foldRunes(dst, src)
 	}
-	r, size := utf8.DecodeRune(src)
-	if entry := foldings().entry(r); entry != 0 {
-		switch entry >> 24 {
-		case foldedEmpty:
-		case foldedSpace:
+	n := 1
+	for n < len(src) && src[n] <= ' ' {
+		n++
+	}
+	return appendSpace(dst), src[n:]
+}
+
+func foldRunes(dst, src []byte) (folded, rest []byte) {
+	table := foldings()
+	for len(src) > 0 && src[0] >= utf8.RuneSelf {
+		r, size := rune(src[0]&0x1f)<<6, 2
+		if 0xc2 <= src[0] && src[0] < 0xe0 && len(src) > 1 && src[1]&0xc0 == 0x80 {
+			r |= rune(src[1] & 0x3f)
+		} else {
+			r, size = utf8.DecodeRune(src)
+		}
+		switch entry := table.entry(r); {
+		case entry >= foldedText:
+			n := len(dst) + int(entry>>24&3)
+			dst = append(dst, byte(entry), byte(entry>>8), byte(entry>>16))[:n]
+		case entry == foldedSpace:
 			dst = appendSpace(dst)
-		case 3:
-			dst = append(dst, byte(entry), byte(entry>>8), byte(entry>>16))
-		case 2:
-			dst = append(dst, byte(entry), byte(entry>>8))
-		case 1:
-			dst = append(dst, byte(entry))
+		case size > 1 && foldsToItself(r):
+			dst = append(dst, src[:size]...)
+		default:
+			dst = appendFolded(dst, r)
 		}
-		return dst, src[size:]
+		src = src[size:]
 	}
-	return appendFolded(dst, r), src[size:]
+	return dst, src
 }
 
 func appendSpace(dst []byte) []byte {

@@ -1,6 +1,7 @@
 package mime
 
 import (
+	"bytes"
 	"sync"
 	"unicode"
 	"unicode/utf8"
@@ -29,9 +30,8 @@ var alike = func() map[rune]string {
 
 // appendFolded appends the folding of one character.
 func appendFolded(dst []byte, r rune) []byte {
-	switch {
-	case 0x3400 <= r && r <= 0x9fff, 0xac00 <= r && r <= 0xd7a3, 0x1f300 <= r && r <= 0x1faff, 0x20000 <= r && r <= 0x2ebe0:
-		return utf8.AppendRune(dst, r) // ideographs, syllables and emoji fold to themselves
+	if foldsToItself(r) {
+		return utf8.AppendRune(dst, r)
 	}
 	if to, ok := alike[r]; ok {
 		return append(dst, to...)
@@ -54,19 +54,24 @@ func appendFolded(dst []byte, r rune) []byte {
 	return dst
 }
 
+// foldsToItself knows the great blocks of ideographs, syllables and emoji.
+func foldsToItself(r rune) bool {
+	return 0x3400 <= r && r <= 0x9fff || 0xac00 <= r && r <= 0xd7a3 || 0x1f300 <= r && r <= 0x1faff || 0x20000 <= r && r <= 0x2ebe0
+}
+
 // isMark tells what does not count: accents and points over and under letters, and what cannot be seen. The signs of scripts
 // that write vowels as marks do count.
 func isMark(r rune) bool {
 	return unicode.Is(unicode.Mn, r) && unicode.In(r, unicode.Inherited, unicode.Hebrew, unicode.Arabic) || unicode.Is(unicode.Cf, r)
 }
 
-// foldTable has the foldings of the characters that most text consists of, from U+0080 to the end of general
-// punctuation: up to three bytes, and their number or what else it is in the highest byte; 0 for those that take more.
+// foldTable has the foldings of the characters that most text consists of, from U+0080 to the end of general punctuation: text of up to
+// three bytes with its length in the highest byte, or a space; 0 for what takes more.
 type foldTable [0x2070 - utf8.RuneSelf]uint32
 
 const (
-	foldedEmpty = 4
-	foldedSpace = 5
+	foldedText  = 1 << 31
+	foldedSpace = 1 << 30
 )
 
 // entry returns the folding of a character that is not ASCII; 0 if it is not in the table.
@@ -81,12 +86,10 @@ var foldings = sync.OnceValue(func() *foldTable {
 	var t foldTable
 	for i := range t {
 		switch to := appendFolded(nil, rune(i+utf8.RuneSelf)); {
-		case len(to) == 0:
-			t[i] = foldedEmpty << 24
 		case string(to) == " ":
-			t[i] = foldedSpace << 24
-		case len(to) <= 3 && to[0] != ' ' && to[len(to)-1] != ' ':
-			t[i] = uint32(len(to)) << 24
+			t[i] = foldedSpace
+		case len(to) <= 3 && !bytes.ContainsRune(to, ' '):
+			t[i] = foldedText | uint32(len(to))<<24
 			for j, c := range to {
 				t[i] |= uint32(c) << (8 * j)
 			}

@@ -125,17 +125,20 @@ func Fields(header []byte) iter.Seq[Field] {
 	}
 }
 
-// newField finds the name: all before the colon, and white space before the colon does not count (RFC 5322, 4.5.1 and on).
+// newField finds the name: all before the colon; white space before the colon does not count (RFC 5322, 4.5).
 func newField(raw []byte) Field {
-	colon := bytes.IndexByte(raw, ':')
-	if colon < 0 {
-		return Field{Raw: raw}
+	name := 0
+	for i, c := range raw {
+		switch {
+		case c == ':':
+			return Field{Raw: raw, name: name}
+		case c > ' ' && name == i:
+			name++
+		case c != ' ' && c != '\t':
+			return Field{Raw: raw}
+		}
 	}
-	name := bytes.TrimRight(raw[:colon], " \t")
-	if bytes.ContainsAny(name, " \t\r\n") {
-		return Field{Raw: raw}
-	}
-	return Field{Raw: raw, name: len(name)}
+	return Field{Raw: raw}
 }
 
 // Lookup returns the first field of that name.

@@ -38,7 +38,7 @@ func (h *htmlText) markup(src []byte) []byte {
 	}
 	switch c := src[1]; {
 	case bytes.HasPrefix(src, []byte("<!--")):
-		return after(src[4:], []byte("-->"))
+		return after(src[2:], []byte("-->")) // "<!-->" is one, too
 	case c == '!', c == '?':
 		return after(src[2:], []byte(">"))
 	case c == '/', letter(c):
@@ -96,11 +96,13 @@ func (h *htmlText) quotation(closing bool) {
 // afterTag skips attributes: a ">" in a quoted value ends nothing. Quotes count only where a value begins.
 func afterTag(src []byte) []byte {
 	for from := 0; ; {
-		i := bytes.IndexAny(src[from:], `>"'`)
-		if i < 0 {
+		i := from
+		for i < len(src) && src[i] != '>' && src[i] != '"' && src[i] != '\'' {
+			i++
+		}
+		if i == len(src) {
 			return nil
 		}
-		i += from
 		from = i + 1
 		if src[i] == '>' {
 			return src[from:]

@@ -2,12 +2,8 @@ package mime
 
 import (
 	"bytes"
-	"errors"
 	"iter"
-	"mime"
 	"strings"
-
-	"github.com/emersion/go-message/charset"
 )
 
 // Part is a MIME entity: a whole message or one of its parts.
@@ -23,42 +19,26 @@ func Whole(raw []byte) Part {
 	return Part{Header: header, Body: body}
 }
 
-// MediaType returns the type in lower case and its parameters. A type that is missing or broken is text/plain
-// (RFC 2045, 5.2).
-func (p Part) MediaType() (string, map[string]string) {
-	value := Get(p.Header, "Content-Type")
-	if value == "" {
-		if p.digest {
-			return "message/rfc822", nil
-		}
-		return "text/plain", nil
-	}
-	media, params, err := mime.ParseMediaType(value)
-	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) || !strings.Contains(media, "/") {
-		return "text/plain", nil
-	}
-	return media, params
-}
-
 // Embedded returns the message that a message/rfc822 part holds.
 func (p Part) Embedded() (Part, bool) {
-	if media, _ := p.MediaType(); media == "message/rfc822" || media == "message/global" {
+	if p.ContentType().isMessage() {
 		return Whole(p.Body), true
 	}
 	return Part{}, false
 }
 
 // Parts are the parts of a multipart entity, none for any other.
-func (p Part) Parts() iter.Seq[Part] {
+func (p Part) Parts() iter.Seq[Part] { return p.parts(p.ContentType()) }
+
+func (p Part) parts(c ContentType) iter.Seq[Part] {
 	return func(yield func(Part) bool) {
-		media, params := p.MediaType()
-		boundary := params["boundary"]
-		if !strings.HasPrefix(media, "multipart/") || boundary == "" {
+		boundary := c.Param("boundary")
+		if !c.isMultipart() || boundary == "" {
 			return
 		}
 		for raw := range split(p.Body, boundary) {
 			child := Whole(raw)
-			child.digest = media == "multipart/digest"
+			child.digest = c.Media == "multipart/digest"
 			if !yield(child) {
 				return
 			}
@@ -131,7 +111,7 @@ func Find(raw []byte, path []int) (Part, bool) {
 		if inner, ok := p.Embedded(); ok && !message {
 			p, message = inner, true
 		}
-		if media, _ := p.MediaType(); strings.HasPrefix(media, "multipart/") {
+		if p.ContentType().isMultipart() {
 			child, ok := p.nth(n)
 			if !ok {
 				return Part{}, false
@@ -157,25 +137,13 @@ func (p Part) nth(n int) (Part, bool) {
 
 // Text returns the body decoded to valid UTF-8; false for what is not text.
 func (p Part) Text() (string, bool) {
-	media, params := p.MediaType()
-	if !strings.HasPrefix(media, "text/") {
+	c := p.ContentType()
+	if !strings.HasPrefix(c.Media, "text/") {
 		return "", false
 	}
 	decoded, ok := p.Decoded()
 	if !ok {
 		return "", false
 	}
-	return string(toUTF8(decoded, params["charset"])), true
-}
-
-// WordDecoder decodes encoded words (RFC 2047) in every character set that is in use.
-var WordDecoder = &mime.WordDecoder{CharsetReader: charset.Reader}
-
-// DecodeHeader returns a header value with its encoded words decoded to UTF-8 (RFC 2047).
-func DecodeHeader(value string) string {
-	text, err := WordDecoder.DecodeHeader(value)
-	if err != nil {
-		return value
-	}
-	return text
+	return string(toUTF8(decoded, c.Param("charset"))), true
 }

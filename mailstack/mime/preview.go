@@ -29,13 +29,13 @@ func (p *previewer) part(part Part, depth int) string {
 	if p.parts--; p.parts < 0 || depth > previewDepth {
 		return ""
 	}
-	media, params := part.MediaType()
+	c := part.ContentType()
 	switch {
-	case strings.HasPrefix(media, "multipart/"):
+	case c.isMultipart():
 		return p.multipart(part, depth)
-	case media == "message/rfc822", media == "message/global":
+	case c.isMessage():
 		return p.part(Whole(part.Body), depth+1)
-	case media != "text/plain" && media != "text/html", attached(part):
+	case c.Media != "text/plain" && c.Media != "text/html", attached(part):
 		return ""
 	}
 	part.Body = part.Body[:min(len(part.Body), previewBytes)]
@@ -43,8 +43,8 @@ func (p *previewer) part(part Part, depth int) string {
 	if !ok {
 		return ""
 	}
-	text = toUTF8(text, params["charset"])
-	if media == "text/html" {
+	text = toUTF8(text, c.Param("charset"))
+	if c.Media == "text/html" {
 		if line := previewLine(appendHTML(nil, text, false)); line != "" {
 			return line
 		}
