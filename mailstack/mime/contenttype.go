@@ -7,6 +7,9 @@ import (
 	"strings"
 )
 
+// maxName is the longest that a type or subtype may be (RFC 6838, 4.2).
+const maxName = 127
+
 // ContentType is the value of a Content-Type field (RFC 2045, 5.1).
 type ContentType struct {
 	Media  string            // in lower case
@@ -32,13 +35,27 @@ func (c ContentType) Param(name string) string {
 	return ""
 }
 
+// Params returns all parameters; nil if there are none. The names are in lower case.
+func (c ContentType) Params() map[string]string {
+	if c.params != nil || len(c.raw) == 0 {
+		return c.params
+	}
+	params := make(map[string]string)
+	for rest := c.raw; len(rest) > 0; {
+		key, value, after, _ := plainParam(rest)
+		params[strings.ToLower(string(key))] = string(value)
+		rest = after
+	}
+	return params
+}
+
 func (c ContentType) isMultipart() bool { return strings.HasPrefix(c.Media, "multipart/") }
 
 func (c ContentType) isMessage() bool {
 	return c.Media == "message/rfc822" || c.Media == "message/global" // RFC 6532, 3.7
 }
 
-// ContentType reads the type of a part. One that is missing or broken is text/plain (RFC 2045, 5.2), or message/rfc822 if it is
+// ContentType reads the type of a part: two tokens. One that is missing or broken is text/plain (RFC 2045, 5.2), or message/rfc822 if it is
 // missing in a digest (RFC 2046, 5.1.5).
 func (p Part) ContentType() ContentType {
 	f, _ := Lookup(p.Header, "Content-Type")
@@ -58,7 +75,8 @@ func (p Part) contentType(f Field) ContentType {
 		return c
 	}
 	media, params, err := mime.ParseMediaType(f.Value())
-	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) || !strings.Contains(media, "/") {
+	typ, subtype, _ := strings.Cut(media, "/")
+	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) || subtype == "" || max(len(typ), len(subtype)) > maxName {
 		return ContentType{Media: "text/plain"}
 	}
 	return ContentType{Media: media, params: params}
@@ -76,7 +94,7 @@ func plainType(value []byte) (ContentType, bool) {
 			slash = n
 		}
 	}
-	if slash <= 0 || slash == n-1 {
+	if slash <= 0 || slash == n-1 || max(slash, n-1-slash) > maxName {
 		return ContentType{}, false
 	}
 	c := ContentType{Media: lowerMedia(value[:n]), raw: value[n:]}

@@ -3,6 +3,7 @@ package mime
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"mime"
 	"slices"
 	"strconv"
@@ -164,6 +165,9 @@ func FuzzContentType(f *testing.F) {
 		media, params, err := mime.ParseMediaType(unfolded)
 		if err != nil || media != c.Media {
 			t.Fatalf("%q: %q, want %q, %v", value, c.Media, media, err)
+		}
+		if got := c.Params(); !maps.Equal(got, params) {
+			t.Fatalf("%q: parameters %q, want %q", value, got, params)
 		}
 		for key, want := range params {
 			if got := c.Param(key); got != want {

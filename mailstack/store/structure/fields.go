@@ -34,16 +34,6 @@ func fieldsOf(header []byte) (f fields) {
 	return f
 }
 
-// contentType returns the media type in lower case, with tokens on both sides of the slash.
-func contentType(p mime.Part) (string, map[string]string) {
-	mediaType, params := p.MediaType()
-	typ, subtype, ok := strings.Cut(mediaType, "/")
-	if !ok || !isToken(typ) || !isToken(subtype) {
-		return "text/plain", nil
-	}
-	return mediaType, params
-}
-
 // isToken follows RFC 2045, 5.1, with the length that RFC 6838, 4.2 allows.
 func isToken(s string) bool {
 	if s == "" || len(s) > 127 {

@@ -61,7 +61,8 @@ type walker struct {
 // part describes one part.
 func (w *walker) part(p mime.Part, depth int) imap.BodyStructure {
 	w.parts++
-	mediaType, params := contentType(p)
+	c := p.ContentType()
+	mediaType, params := c.Media, c.Params()
 	typ, subtype, _ := strings.Cut(mediaType, "/")
 	if depth >= maxDepth && (typ == "multipart" || isMessage(mediaType)) {
 		typ, subtype, mediaType, params = "application", "octet-stream", "application/octet-stream", nil
