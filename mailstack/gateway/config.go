@@ -27,7 +27,7 @@ type Config struct {
 	TrustedNetworks []netip.Prefix `json:"trustedNetworks"` // who may use LMTP
 	MaxMessageBytes int64          `json:"maxMessageBytes"`
 	MaxRecipients   int            `json:"maxRecipients"`
-	MaxConnections  int            `json:"maxConnections"`
+	MaxConnections  int            `json:"maxConnections"` // over all listeners; 0: as many as the system allows open files
 	// MaxConnectionsPerAddress counts an IPv6 /64 as one address.
 	MaxConnectionsPerAddress int    `json:"maxConnectionsPerAddress"`
 	Routes                   Routes `json:"routes"`
@@ -67,7 +67,7 @@ func ReadConfig(path string) (*Config, error) {
 	defer f.Close()
 	dec := json.NewDecoder(io.LimitReader(f, 1<<20))
 	dec.DisallowUnknownFields()
-	c := &Config{MaxMessageBytes: 25 << 20, MaxRecipients: 100, MaxConnections: 16000, MaxConnectionsPerAddress: 2000}
+	c := &Config{MaxMessageBytes: 25 << 20, MaxRecipients: 100, MaxConnectionsPerAddress: 2000}
 	if err := dec.Decode(c); err != nil {
 		return nil, fmt.Errorf("cannot read configuration %s: %w", path, err)
 	}
@@ -92,11 +92,14 @@ func (c *Config) check() error {
 	}
 	for name, n := range map[string]int64{
 		"maxMessageBytes": c.MaxMessageBytes, "maxRecipients": int64(c.MaxRecipients),
-		"maxConnections": int64(c.MaxConnections), "maxConnectionsPerAddress": int64(c.MaxConnectionsPerAddress),
+		"maxConnectionsPerAddress": int64(c.MaxConnectionsPerAddress),
 	} {
 		if n <= 0 {
 			return fmt.Errorf("%s: found %d; accepted are 1 and more", name, n)
 		}
+	}
+	if c.MaxConnections < 0 {
+		return fmt.Errorf("maxConnections: found %d; accepted are 0 and more", c.MaxConnections)
 	}
 	addresses := c.Listen.byName()
 	for _, name := range slices.Sorted(maps.Keys(addresses)) {

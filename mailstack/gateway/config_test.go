@@ -1,9 +1,11 @@
 package gateway
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -35,6 +37,7 @@ func TestReadConfig(t *testing.T) {
 		"tlsDir":                      {`"/t"`, `""`},
 		"listen.smtp":                 {`":10025"`, `"10025"`},
 		"maxRecipients":               {`"listen"`, `"maxRecipients":-1,"listen"`},
+		"maxConnections":              {`"listen"`, `"maxConnections":-1,"listen"`},
 		"unknown field":               {`"listen"`, `"frobnicate":1,"listen"`},
 		"netip.ParsePrefix":           {`"::1/128"`, `"::1"`},
 		"routes":                      {`"static":[`, `"kubernetes":{},"static":[`},
@@ -57,5 +60,22 @@ func TestBindAddress(t *testing.T) {
 	t.Setenv("POD_IP", "")
 	if got := bindAddress(":25"); got != ":25" {
 		t.Errorf("without POD_IP: %q", got)
+	}
+}
+
+func TestConnections(t *testing.T) {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	all := connections(0, log)
+	if all < 1 || all >= int(limit.Cur) {
+		t.Errorf("%d connections where %d files may be open", all, limit.Cur)
+	}
+	for asked, want := range map[int]int{1: 1, all: all, all + 1: all, 1 << 30: all} {
+		if got := connections(asked, log); got != want {
+			t.Errorf("connections(%d) = %d, want %d", asked, got, want)
+		}
 	}
 }

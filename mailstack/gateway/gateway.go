@@ -76,7 +76,7 @@ func New(config *Config, log *slog.Logger) (*Gateway, error) {
 	g := &Gateway{
 		config: config, log: log,
 		table:    route.NewTable(config.SharedDomain, log),
-		limits:   &guard.Limits{Max: config.MaxConnections, PerAddress: config.MaxConnectionsPerAddress},
+		limits:   &guard.Limits{Max: connections(config.MaxConnections, log), PerAddress: config.MaxConnectionsPerAddress},
 		counters: newCounters(),
 	}
 	keyring, err := link.NewKeyring(config.LinkDir)

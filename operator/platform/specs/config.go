@@ -21,7 +21,6 @@ const (
 	tlsDir    = "/etc/messagerie/tls"
 	linkDir   = "/etc/messagerie/link"
 
-	maxConnections           = 16_000
 	maxConnectionsPerAddress = 2_000
 )
 
@@ -35,7 +34,6 @@ type gatewayConfig struct {
 	TrustedNetworks          []string          `json:"trustedNetworks"`
 	MaxMessageBytes          int64             `json:"maxMessageBytes"`
 	MaxRecipients            int32             `json:"maxRecipients"`
-	MaxConnections           int               `json:"maxConnections"`
 	MaxConnectionsPerAddress int               `json:"maxConnectionsPerAddress"`
 	Routes                   routesConfig      `json:"routes"`
 }
@@ -56,7 +54,6 @@ func (in Input) Config() (string, error) {
 		TrustedNetworks:          []string{"127.0.0.0/8", "::1/128"},
 		MaxMessageBytes:          25 << 20,
 		MaxRecipients:            cmp.Or(spec.Limits.MaxRecipients, 100),
-		MaxConnections:           maxConnections,
 		MaxConnectionsPerAddress: maxConnectionsPerAddress,
 	}
 	if spec.Limits.MaxMessageSize != nil {

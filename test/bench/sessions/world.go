@@ -101,9 +101,9 @@ func (w *world) addGateway(ctx context.Context, i int, cell string) error {
 	}
 	config, err := json.Marshal(map[string]any{
 		"hostname": "mail.bench.tg", "tlsDir": filepath.Join(w.dir, "agents"), "linkDir": filepath.Join(w.dir, "gateway"),
-		"listen":         map[string]string{"imaps": imaps, "health": health},
-		"maxConnections": 100_000, "maxConnectionsPerAddress": 100_000,
-		"routes": map[string]any{"static": []map[string]any{{"ministry": ministry, "address": cell, "domains": []string{domain}}}},
+		"listen":                   map[string]string{"imaps": imaps, "health": health},
+		"maxConnectionsPerAddress": 100_000,
+		"routes":                   map[string]any{"static": []map[string]any{{"ministry": ministry, "address": cell, "domains": []string{domain}}}},
 	})
 	if err != nil {
 		return err
