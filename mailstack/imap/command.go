@@ -40,39 +40,46 @@ type call struct {
 
 // commands are all that a client may send, with their sections in RFC 9051 or their RFC.
 var commands = map[string]command{
-	"CAPABILITY":  {run: (*Session).capability},    // 6.1.1
-	"NOOP":        {run: (*Session).noop},          // 6.1.2
-	"LOGOUT":      {run: (*Session).logout},        // 6.1.3
-	"ID":          {run: (*Session).id},            // RFC 2971
-	"ENABLE":      {run: (*Session).enable},        // 6.3.1
-	"SELECT":      {run: (*Session).selectMailbox}, // 6.3.2
-	"EXAMINE":     {run: (*Session).selectMailbox}, // 6.3.3
-	"CREATE":      {run: (*Session).create},        // 6.3.4
-	"DELETE":      {run: (*Session).deleteMailbox}, // 6.3.5
-	"RENAME":      {run: (*Session).rename},        // 6.3.6
-	"SUBSCRIBE":   {run: (*Session).subscribe},     // 6.3.7
-	"UNSUBSCRIBE": {run: (*Session).subscribe},     // 6.3.8
-	"LIST":        {run: (*Session).list},          // 6.3.9
-	"LSUB":        {run: (*Session).lsub},          // RFC 3501, 6.3.9
-	"NAMESPACE":   {run: (*Session).namespace},     // 6.3.10
-	"STATUS":      {run: (*Session).status},        // 6.3.11
-	"APPEND":      {run: (*Session).append},        // 6.3.12
-	"IDLE":        {run: (*Session).idle},          // 6.3.13
-	"CLOSE":       {run: (*Session).close, selected: true},
-	"UNSELECT":    {run: (*Session).close, selected: true},
-	"EXPUNGE":     {run: (*Session).expunge, selected: true},
-	"UID EXPUNGE": {run: (*Session).expunge, selected: true},
-	"SEARCH":      {run: (*Session).search, selected: true, numbers: true},
-	"UID SEARCH":  {run: (*Session).search, selected: true},
-	"FETCH":       {run: (*Session).fetch, selected: true, numbers: true},
-	"UID FETCH":   {run: (*Session).fetch, selected: true},
-	"STORE":       {run: (*Session).storeFlags, selected: true, numbers: true},
-	"UID STORE":   {run: (*Session).storeFlags, selected: true},
-	"COPY":        {run: (*Session).transfer, selected: true},
-	"UID COPY":    {run: (*Session).transfer, selected: true},
-	"MOVE":        {run: (*Session).transfer, selected: true},
-	"UID MOVE":    {run: (*Session).transfer, selected: true},
-	"CHECK":       {run: (*Session).noop, selected: true}, // RFC 3501, 6.4.1
+	"CAPABILITY":     {run: (*Session).capability},    // 6.1.1
+	"NOOP":           {run: (*Session).noop},          // 6.1.2
+	"LOGOUT":         {run: (*Session).logout},        // 6.1.3
+	"ID":             {run: (*Session).id},            // RFC 2971
+	"ENABLE":         {run: (*Session).enable},        // 6.3.1
+	"SELECT":         {run: (*Session).selectMailbox}, // 6.3.2
+	"EXAMINE":        {run: (*Session).selectMailbox}, // 6.3.3
+	"CREATE":         {run: (*Session).create},        // 6.3.4
+	"DELETE":         {run: (*Session).deleteMailbox}, // 6.3.5
+	"RENAME":         {run: (*Session).rename},        // 6.3.6
+	"SUBSCRIBE":      {run: (*Session).subscribe},     // 6.3.7
+	"UNSUBSCRIBE":    {run: (*Session).subscribe},     // 6.3.8
+	"LIST":           {run: (*Session).list},          // 6.3.9
+	"LSUB":           {run: (*Session).lsub},          // RFC 3501, 6.3.9
+	"NAMESPACE":      {run: (*Session).namespace},     // 6.3.10
+	"STATUS":         {run: (*Session).status},        // 6.3.11
+	"APPEND":         {run: (*Session).append},        // 6.3.12
+	"IDLE":           {run: (*Session).idle},          // 6.3.13
+	"CLOSE":          {run: (*Session).close, selected: true},
+	"UNSELECT":       {run: (*Session).close, selected: true},
+	"EXPUNGE":        {run: (*Session).expunge, selected: true},
+	"UID EXPUNGE":    {run: (*Session).expunge, selected: true},
+	"SEARCH":         {run: (*Session).search, selected: true, numbers: true},
+	"UID SEARCH":     {run: (*Session).search, selected: true},
+	"SORT":           {run: (*Session).sort, selected: true, numbers: true}, // RFC 5256
+	"UID SORT":       {run: (*Session).sort, selected: true},
+	"THREAD":         {run: (*Session).thread, selected: true, numbers: true}, // RFC 5256
+	"UID THREAD":     {run: (*Session).thread, selected: true},
+	"FETCH":          {run: (*Session).fetch, selected: true, numbers: true},
+	"UID FETCH":      {run: (*Session).fetch, selected: true},
+	"STORE":          {run: (*Session).storeFlags, selected: true, numbers: true},
+	"UID STORE":      {run: (*Session).storeFlags, selected: true},
+	"COPY":           {run: (*Session).transfer, selected: true},
+	"UID COPY":       {run: (*Session).transfer, selected: true},
+	"MOVE":           {run: (*Session).transfer, selected: true},
+	"UID MOVE":       {run: (*Session).transfer, selected: true},
+	"REPLACE":        {run: (*Session).replace, selected: true}, // RFC 8508
+	"UID REPLACE":    {run: (*Session).replace, selected: true},
+	"UNAUTHENTICATE": {run: (*Session).unauthenticate},       // RFC 8437
+	"CHECK":          {run: (*Session).noop, selected: true}, // RFC 3501, 6.4.1
 }
 
 // command reads and answers one command. Its error ends the session.
