@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -62,6 +63,9 @@ var rules = []struct{ what, query string }{
 	{"has vanished messages below its floor, or a floor above its modseq",
 		`SELECT 'mailbox ' || s.mailbox FROM mailbox_state s WHERE s.floor > s.modseq
 		 OR EXISTS (SELECT 1 FROM vanished v WHERE v.mailbox = s.mailbox AND v.modseq <= s.floor)`},
+	{"came before one with a lower UID",
+		`SELECT 'mailbox ' || mailbox || ' uid ' || uid FROM
+		 (SELECT mailbox, uid, added, LAG(added) OVER (PARTITION BY mailbox ORDER BY uid) before FROM messages) WHERE added <= before`},
 	{"changed before it came",
 		`SELECT 'mailbox ' || mailbox || ' uid ' || uid FROM messages WHERE modseq < added`},
 	{"refers to a content that does not exist",
@@ -149,10 +153,16 @@ func (c *checker) check(db *database.Conn) error {
 
 // contents reads the bytes in the order in which they lie on disk.
 func (c *checker) contents(db *database.Conn) error {
+	var buf []byte
 	return db.Each(func(r *database.Rows) error {
-		if _, err := c.s.log.Read(readRef(r)); err != nil {
+		raw, err := c.s.log.ReadInto(readRef(r), buf)
+		if err == nil && !bytes.Equal(hashOf(raw), r.View(7)) {
+			err = errors.New("has not the hash of its bytes")
+		}
+		if err != nil {
 			return c.add(fmt.Sprintf("content %d", r.Int(6)), err.Error())
 		}
+		buf = raw
 		return c.ctx.Err()
-	}, "SELECT "+refColumns+", c.id FROM contents c ORDER BY c.segment, c.offset")
+	}, "SELECT "+refColumns+", c.id, c.hash FROM contents c ORDER BY c.segment, c.offset")
 }

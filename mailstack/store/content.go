@@ -61,10 +61,15 @@ type content struct {
 	structure []byte
 }
 
+// hashOf is the first half of SHA-256.
+func hashOf(raw []byte) []byte {
+	hash := sha256.Sum256(raw)
+	return hash[:16]
+}
+
 func newContent(raw []byte, indexed bool) content {
 	c := content{record: segment.Pack(raw), size: int64(len(raw))}
-	hash := sha256.Sum256(raw)
-	c.hash = hash[:16]
+	c.hash = hashOf(raw)
 	if indexed {
 		m := structure.Compute(raw)
 		c.envelope, c.structure = structure.EncodeEnvelope(m.Envelope), structure.EncodeBody(m.Body)

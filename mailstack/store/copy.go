@@ -87,7 +87,7 @@ func (t *tx) takeAll(a *accountState, m *mailboxState, entries []Entry, origin a
 		gone[i].ModSeq = modseq
 	}
 	t.tell(m, EventExpunged, origin, gone...)
-	return gone, nil
+	return gone, t.forgetVanished(m)
 }
 
 func (t *tx) referAll(entries []Entry) error {

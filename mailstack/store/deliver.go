@@ -40,7 +40,7 @@ func (s *Store) Deliver(ctx context.Context, d Delivery) ([]Placed, error) {
 	if len(p.Local)+len(p.Queue) == 0 {
 		return nil, nil
 	}
-	o := &op{records: []record{{p.content.record, &p.ref}}, decide: p.decide, apply: p.apply}
+	o := &op{records: []record{{Record: p.content.record, ref: &p.ref}}, decide: p.decide, apply: p.apply}
 	if err := s.submit(ctx, o); err != nil {
 		return nil, fmt.Errorf("cannot deliver: %w", err)
 	}

@@ -29,6 +29,9 @@ func (e *Entry) InternalDate() time.Time { return time.UnixMilli(e.Date).UTC() }
 
 const entryColumns = "uid, modseq, flags, keywords, date, saved, size, content"
 
+// entryWidth is the number of entryColumns.
+const entryWidth = 8
+
 func readEntry(r *database.Rows) Entry {
 	return Entry{
 		UID: imap.UID(r.Int(0)), ModSeq: uint64(r.Int(1)), Flags: FlagSet{uint32(r.Int(2)), r.Text(3)},

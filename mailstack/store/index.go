@@ -1,10 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
-
-	"github.com/emersion/go-imap/v2"
+	"slices"
 
 	"gouv.tg/messagerie/mailstack/store/database"
 )
@@ -44,56 +45,31 @@ func (s *Store) Changes(ctx context.Context, id MailboxID, since uint64) ([]Entr
 	return entries, nil
 }
 
+// errStop ends a query early.
+var errStop = errors.New("stop")
+
+// changes finds those that came after since from the end of the mailbox, where UIDs and the modseqs with which messages
+// came ascend together, and the others by the index of those that changed since they came.
 func changes(db *database.Conn, id MailboxID, since uint64) ([]Entry, error) {
 	var entries []Entry
-	err := db.Each(func(r *database.Rows) error { entries = append(entries, readEntry(r)); return nil },
-		"SELECT "+entryColumns+" FROM messages WHERE mailbox = ? AND modseq > ? ORDER BY uid", int64(id), since)
+	err := db.Each(func(r *database.Rows) error {
+		if uint64(r.Int(entryWidth)) <= since {
+			return errStop
+		}
+		entries = append(entries, readEntry(r))
+		return nil
+	}, "SELECT "+entryColumns+", added FROM messages WHERE mailbox = ? ORDER BY uid DESC", int64(id))
+	if err != nil && !errors.Is(err, errStop) {
+		return nil, err
+	}
+	err = db.Each(func(r *database.Rows) error {
+		if uint64(r.Int(entryWidth)) <= since {
+			entries = append(entries, readEntry(r))
+		}
+		return nil
+	}, selectChanged, int64(id), since)
+	slices.SortFunc(entries, func(a, b Entry) int { return cmp.Compare(a.UID, b.UID) })
 	return entries, err
 }
 
-// Vanished returns the UIDs that were expunged from a mailbox with a modseq greater than since (RFC 7162, 3.2.10). Only
-// the latest are remembered one by one: for an older since, all UIDs that were given and do not exist are returned,
-// which may be more than vanished since (RFC 7162, 3.2.5.1 allows that).
-func (s *Store) Vanished(ctx context.Context, id MailboxID, since uint64) (imap.UIDSet, error) {
-	var set imap.UIDSet
-	err := s.snapshot(ctx, func(db *database.Conn) error {
-		var floor uint64
-		var next imap.UID
-		found, err := db.Row(func(r *database.Rows) { floor, next = uint64(r.Int(0)), imap.UID(r.Int(1)) },
-			"SELECT floor, uid_next FROM mailbox_state WHERE mailbox = ?", int64(id))
-		if err == nil && !found {
-			err = ErrNoMailbox
-		}
-		if err != nil {
-			return err
-		}
-		if since < floor {
-			set, err = absent(db, id, next)
-			return err
-		}
-		return db.Each(func(r *database.Rows) error { set.AddNum(imap.UID(r.Int(0))); return nil },
-			"SELECT uid FROM vanished WHERE mailbox = ? AND modseq > ? ORDER BY uid", int64(id), since)
-	})
-	if err != nil {
-		return nil, fmt.Errorf("cannot read what vanished from mailbox %d: %w", id, err)
-	}
-	return set, nil
-}
-
-// absent returns the UIDs below next that do not exist.
-func absent(db *database.Conn, id MailboxID, next imap.UID) (imap.UIDSet, error) {
-	var set imap.UIDSet
-	from := imap.UID(1)
-	err := db.Each(func(r *database.Rows) error {
-		uid := imap.UID(r.Int(0))
-		if uid > from {
-			set = append(set, imap.UIDRange{Start: from, Stop: uid - 1})
-		}
-		from = uid + 1
-		return nil
-	}, "SELECT uid FROM messages WHERE mailbox = ? ORDER BY uid", int64(id))
-	if from < next {
-		set = append(set, imap.UIDRange{Start: from, Stop: next - 1})
-	}
-	return set, err
-}
+const selectChanged = "SELECT " + entryColumns + ", added FROM messages WHERE mailbox = ? AND modseq > ? AND modseq <> added"

@@ -11,6 +11,7 @@ import (
 // they set their results anew each time.
 type op struct {
 	records []record // appended to the log before apply
+	share   bool     // contents may be found that need not be appended
 	// decide refuses what needs no attempt, before bytes are appended. It changes nothing but promises.
 	decide func(*tx) error
 	// apply makes the changes. When it fails it should do so before its first change: undoing costs the
@@ -25,13 +26,16 @@ type op struct {
 // record is what to append to the log, and where it then lies.
 type record struct {
 	segment.Record
-	ref *segment.Ref
+	ref  *segment.Ref
+	skip bool // decide found that it is not needed
 }
 
 // bytes is how many bytes the operation appends.
 func (o *op) bytes() (sum int64) {
 	for _, r := range o.records {
-		sum += r.Size()
+		if !r.skip {
+			sum += r.Size()
+		}
 	}
 	return sum
 }

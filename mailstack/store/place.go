@@ -20,7 +20,7 @@ func (m *mailboxState) hasRoom(n int) error {
 
 // admit places a new message if the quota has room for it, and tells of it.
 func (t *tx) admit(a *accountState, m *mailboxState, e Entry, origin any) (Placed, error) {
-	if a.quota > 0 && a.used+int64(e.Size) > a.quota {
+	if !a.holds(int64(e.Size)) {
 		return Placed{}, ErrOverQuota
 	}
 	placed, err := t.placeAll(a, m, []Entry{e}, origin)

@@ -114,7 +114,7 @@ func (s *Store) BounceItem(ctx context.Context, id int64, bounce *Delivery) erro
 	if err != nil {
 		return fmt.Errorf("cannot bounce queue item %d: %w", id, err)
 	}
-	o := &op{records: []record{{p.content.record, &p.ref}}, decide: func(t *tx) error {
+	o := &op{records: []record{{Record: p.content.record, ref: &p.ref}}, decide: func(t *tx) error {
 		if _, err := t.item(id); err != nil {
 			return err
 		}

@@ -9,7 +9,7 @@ import (
 var refusals = []error{
 	ErrNoAccount, ErrNoMailbox, ErrMailboxExists, ErrMailboxInUse, ErrNoMessage, ErrOverQuota,
 	ErrMailboxName, ErrSpecialUse, ErrTooManyBoxes, ErrFlags, ErrNoItem, ErrInvalidAccount,
-	ErrACL, ErrMetadataTooMany, ErrMetadataTooLarge, ErrMetadataName,
+	errShareLost, ErrACL, ErrMetadataTooMany, ErrMetadataTooLarge, ErrMetadataName,
 }
 
 func isRefusal(err error) bool {

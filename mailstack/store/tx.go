@@ -172,7 +172,7 @@ func (a *accountState) write(t *tx) error {
 
 // admits tells whether so many more bytes fit the quota, besides those promised already.
 func (a *accountState) admits(bytes int64) bool {
-	return a.quota == 0 || a.used+a.promised+bytes <= a.quota
+	return a.quota == 0 || bytes <= 0 || a.used+a.promised+bytes <= a.quota
 }
 
 func (t *tx) mailboxAndAccount(id MailboxID) (*mailboxState, *accountState, error) {
@@ -182,6 +182,11 @@ func (t *tx) mailboxAndAccount(id MailboxID) (*mailboxState, *accountState, erro
 	}
 	a, err := t.account(m.account)
 	return m, a, err
+}
+
+// holds tells whether so many more bytes fit the quota, whatever was promised: for what was promised room itself.
+func (a *accountState) holds(bytes int64) bool {
+	return a.quota == 0 || bytes <= 0 || a.used+bytes <= a.quota
 }
 
 // promise sets room aside until the end of the batch.

@@ -146,6 +146,9 @@ func (s *Store) appendBytes(ops []*op) (appended bool) {
 			continue
 		}
 		for _, r := range o.records {
+			if r.skip {
+				continue
+			}
 			var err error
 			if *r.ref, err = s.log.Append(r.Record); err != nil {
 				failBytes(ops, s.writeError(err))
