@@ -85,7 +85,7 @@ func ParseSASL(r *wire.Reader) (response []byte, cancelled bool, err error) {
 func decode64(b []byte) ([]byte, error) {
 	raw := make([]byte, base64.StdEncoding.DecodedLen(len(b)))
 	n, err := base64.StdEncoding.Decode(raw, b)
-	if err != nil {
+	if err != nil || bytes.IndexByte(b, '\r') >= 0 { // which the decoder leaves out
 		return nil, wire.Bad("SASL response is not base64")
 	}
 	return raw[:n], nil

@@ -76,7 +76,7 @@ func writeMessageIDs(w *wire.Writer, ids []string) {
 		w.Nil()
 		return
 	}
-	if len(ids) == 1 && quotable(ids[0]) {
+	if len(ids) == 1 && quotable(ids[0]) { // without putting them together first
 		w.Raw(`"<`)
 		w.Raw(ids[0])
 		w.Raw(`>"`)

@@ -72,6 +72,7 @@ func ParseNotify(r *wire.Reader) (n Notify, err error) {
 		r.Keyword()
 		n.Status = true
 	}
+	selected := false
 	for len(n.Groups) == 0 || r.Peek() == ' ' {
 		if err = r.SP(); err != nil {
 			return n, err
@@ -82,6 +83,12 @@ func ParseNotify(r *wire.Reader) (n Notify, err error) {
 		g, err := notifyGroup(r)
 		if err != nil {
 			return n, err
+		}
+		if g.ofSelected() {
+			if selected { // RFC 5465, section 6.1
+				return n, wire.Bad("the selected mailbox has two groups of events")
+			}
+			selected = true
 		}
 		n.Groups = append(n.Groups, g)
 	}
@@ -120,7 +127,30 @@ func notifyGroup(r *wire.Reader) (g NotifyGroup, err error) {
 	if err = g.events(r); err != nil {
 		return g, err
 	}
+	if err = g.check(); err != nil {
+		return g, err
+	}
 	return g, r.Expect(')')
+}
+
+// ofSelected tells whether the group is about the selected mailbox.
+func (g *NotifyGroup) ofSelected() bool {
+	return g.Filter == NotifySelected || g.Filter == NotifySelectedDelayed
+}
+
+// check refuses events that do not go together (RFC 5465, sections 5 and 6.1).
+func (g *NotifyGroup) check() error {
+	const messages = EventMessageNew | EventMessageExpunge
+	const changes = EventFlagChange | EventAnnotationChange
+	switch {
+	case g.Events&(messages|changes) != 0 && !g.Events.Has(messages):
+		return wire.Bad("events of messages are without MessageNew and MessageExpunge, which are needed with them")
+	case g.ofSelected() && g.Events&^(messages|changes) != 0:
+		return wire.Bad("events of the selected mailbox are not events of messages")
+	case !g.ofSelected() && g.Fetch != nil:
+		return wire.Bad("MessageNew has items of FETCH, which are accepted for the selected mailbox")
+	}
+	return nil
 }
 
 // mailboxes takes the name of a mailbox, or a list of them.

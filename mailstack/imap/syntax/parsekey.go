@@ -92,6 +92,9 @@ func either(r *wire.Reader) (SearchKey, error) {
 			continue
 		}
 		right, err := operand(r)
+		if more, ok := right.(Or); ok { // in parentheses
+			return append(any, more...), err
+		}
 		return append(any, right), err
 	}
 }

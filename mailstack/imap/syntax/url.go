@@ -25,7 +25,8 @@ type MessageURL struct {
 // ErrURL reports a URL that names no message of this server: the answer is NO [BADURL].
 var ErrURL = errors.New("URL is malformed; accepted is such as /mailbox;UIDVALIDITY=1/;UID=2/;SECTION=1.2/;PARTIAL=0.100")
 
-// ParseMessageURL parses "/mailbox[;UIDVALIDITY=n]/;UID=n[/;SECTION=s][/;PARTIAL=o[.n]]".
+// ParseMessageURL parses "/mailbox[;UIDVALIDITY=n]/;UID=n[/;SECTION=s][/;PARTIAL=o[.n]]". The slashes before SECTION and
+// PARTIAL may be missing, as in older URLs (RFC 2192).
 func ParseMessageURL(s string) (MessageURL, error) {
 	var u MessageURL
 	rest, ok := strings.CutPrefix(s, "/")
@@ -46,15 +47,15 @@ func ParseMessageURL(s string) (MessageURL, error) {
 		return u, ErrURL
 	}
 	u.Mailbox = wire.Inbox(u.Mailbox)
-	rest, partial, given := cutFold(rest, "/;PARTIAL=")
+	rest, partial, given := cutFold(rest, ";PARTIAL=")
 	if given {
 		if u.Partial, ok = urlPartial(partial); !ok {
 			return u, ErrURL
 		}
 	}
-	uid, section, given := cutFold(rest, "/;SECTION=")
+	uid, section, given := cutFold(rest, ";SECTION=")
 	if given {
-		if u.Section, ok = urlSection(section); !ok {
+		if u.Section, ok = urlSection(strings.TrimSuffix(section, "/")); !ok {
 			return u, ErrURL
 		}
 	}

@@ -7,6 +7,7 @@ const (
 	classList                      // list-char: ASTRING-CHAR and wildcards
 	classTag                       // ASTRING-CHAR without "+"
 	classKeyword                   // what words of the grammar are made of
+	classPlain                     // what stands in a quoted string as it is, to any client
 )
 
 var classes = func() (table [256]uint8) {
@@ -24,6 +25,9 @@ var classes = func() (table [256]uint8) {
 		}
 	}
 	for c := range table {
+		if 0x20 <= c && c <= 0x7e && c != '"' && c != '\\' {
+			table[c] |= classPlain
+		}
 		letter, digit := 'a' <= c|0x20 && c|0x20 <= 'z', '0' <= c && c <= '9'
 		if letter || digit || c == '.' || c == '-' || c == '_' {
 			table[c] |= classKeyword
@@ -32,12 +36,12 @@ var classes = func() (table [256]uint8) {
 	return table
 }()
 
-// is tells whether all of s, which must not be empty, is of a class.
-func is[T string | []byte](s T, class uint8) bool {
+// plain tells whether s stands in a quoted string as it is.
+func plain(s string) bool {
 	for i := range len(s) {
-		if classes[s[i]]&class == 0 {
+		if classes[s[i]]&classPlain == 0 {
 			return false
 		}
 	}
-	return len(s) > 0
+	return true
 }

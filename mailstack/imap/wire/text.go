@@ -7,31 +7,40 @@ import (
 
 // String writes a quoted string, or a literal if s cannot be quoted. NUL, which no string may hold, is left out.
 func (w *Writer) String(s string) {
-	ascii, quotable, special := true, true, false
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c == 0:
-			w.String(strings.ReplaceAll(s, "\x00", ""))
-			return
-		case c == '\r' || c == '\n':
-			quotable = false
-		case c == '"' || c == '\\':
-			special = true
-		case c >= utf8.RuneSelf:
-			ascii = false
-		}
+	if plain(s) {
+		w.Quoted(s)
+		return
 	}
-	switch {
-	case !quotable || !ascii && !(w.UTF8 && utf8.ValidString(s)):
+	if strings.IndexByte(s, 0) >= 0 {
+		s = strings.ReplaceAll(s, "\x00", "")
+	}
+	if strings.ContainsAny(s, "\r\n") || !(ascii(s) || w.UTF8 && utf8.ValidString(s)) {
 		w.literal(int64(len(s)))
 		w.Raw(s)
-	case special:
-		w.escaped(s)
-	default:
+		return
+	}
+	w.escaped(s)
+}
+
+// Quoted writes a quoted string of s, which holds printable ASCII without quotes and backslashes.
+func (w *Writer) Quoted(s string) {
+	if len(s)+2 > writeBuffer {
 		w.Byte('"')
 		w.Raw(s)
 		w.Byte('"')
+		return
 	}
+	w.room(len(s) + 2)
+	w.buf = append(append(append(w.buf, '"'), s...), '"')
+}
+
+func ascii(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // escaped writes a quoted string that holds quotes or backslashes.

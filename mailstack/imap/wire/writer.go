@@ -56,14 +56,18 @@ func (w *Writer) drain() {
 	w.buf = w.buf[:0]
 }
 
-// room makes room for n bytes, of which there are fewer than a buffer has.
+// room makes room for n bytes, which are not more than a buffer has.
 func (w *Writer) room(n int) {
+	if len(w.buf)+n > cap(w.buf) {
+		w.makeRoom()
+	}
+}
+
+func (w *Writer) makeRoom() {
 	if w.buf == nil {
 		w.buf = writePool.Get().(*[writeBuffer]byte)[:0]
 	}
-	if len(w.buf)+n > cap(w.buf) {
-		w.drain()
-	}
+	w.drain()
 }
 
 // Raw writes s as it is: atoms, words of the grammar and what was formatted before.
