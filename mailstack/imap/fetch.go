@@ -190,21 +190,15 @@ func (f *fetcher) message(m *mailbox.Message, content *store.Content, flagsChang
 	s := f.s
 	var raw []byte
 	if f.raw {
-		if m.Size > largeMessage {
-			select {
-			case s.server.large <- struct{}{}:
-				defer func() { <-s.server.large }()
-			case <-s.ctx.Done():
-				return s.ctx.Err()
-			}
+		text, release, err := s.read(m)
+		if errors.Is(err, store.ErrNoMessage) {
+			return errPartly
 		}
-		var err error
-		if raw, err = s.server.store.ReadContent(s.ctx, m.Content); err != nil {
-			if errors.Is(err, store.ErrNoMessage) {
-				return errPartly
-			}
+		if err != nil {
 			return err
 		}
+		defer release()
+		raw = text
 	}
 	parts, err := f.binaries(raw)
 	if err != nil {
@@ -229,6 +223,24 @@ func (f *fetcher) message(m *mailbox.Message, content *store.Content, flagsChang
 	}
 	s.w.Raw(")\r\n")
 	return s.w.Err()
+}
+
+// read returns a message's bytes. Large ones take one of the places for such until release is called.
+func (s *Session) read(m *mailbox.Message) (raw []byte, release func(), err error) {
+	release = func() {}
+	if m.Size > largeMessage {
+		select {
+		case s.server.large <- struct{}{}:
+			release = func() { <-s.server.large }
+		case <-s.ctx.Done():
+			return nil, nil, s.ctx.Err()
+		}
+	}
+	if raw, err = s.server.store.ReadContent(s.ctx, m.Content); err != nil {
+		release()
+		return nil, nil, err
+	}
+	return raw, release, nil
 }
 
 func (f *fetcher) modseqItem() bool {

@@ -25,7 +25,7 @@ const (
 
 // bed is a server on a real store, checked as a whole when the test ends.
 type bed struct {
-	t      *testing.T
+	t      testing.TB
 	store  *store.Store
 	server *Server
 
@@ -40,17 +40,7 @@ func newBed(t *testing.T, quota int64) *bed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	specs := []store.AccountSpec{{Address: owner, QuotaBytes: quota}, {Address: colleague}}
-	if _, err := st.ReconcileAccounts(ctx, specs, "1"); err != nil {
-		t.Fatal(err)
-	}
-	b := &bed{t: t, store: st, server: New(st, Options{MaxMessageBytes: 1 << 20, Logger: log})}
-	b.gateway, b.cell = linktest.Pair(t)
-	go b.cell.Serve(context.Background(), func(_ context.Context, st *link.Stream) {
-		c := streams.NewConn(st, "192.0.2.7:4711")
-		c.Account = b.account(st.Header.User)
-		b.server.Handle(c)
-	})
+	b := newBedOf(t, st, Options{MaxMessageBytes: 1 << 20, Logger: log}, quota)
 	t.Cleanup(func() {
 		b.server.Close()
 		problems, err := st.Check(context.Background())
@@ -63,6 +53,23 @@ func newBed(t *testing.T, quota int64) *bed {
 		if err := st.Close(); err != nil {
 			t.Error(err)
 		}
+	})
+	return b
+}
+
+// newBedOf makes accounts in a store and a server over it.
+func newBedOf(t testing.TB, st *store.Store, o Options, quota int64) *bed {
+	t.Helper()
+	specs := []store.AccountSpec{{Address: owner, QuotaBytes: quota}, {Address: colleague}}
+	if _, err := st.ReconcileAccounts(t.Context(), specs, "1"); err != nil {
+		t.Fatal(err)
+	}
+	b := &bed{t: t, store: st, server: New(st, o)}
+	b.gateway, b.cell = linktest.Pair(t)
+	go b.cell.Serve(context.Background(), func(_ context.Context, st *link.Stream) {
+		c := streams.NewConn(st, "192.0.2.7:4711")
+		c.Account = b.account(st.Header.User)
+		b.server.Handle(c)
 	})
 	return b
 }
@@ -100,7 +107,7 @@ func (b *bed) conn(user string) net.Conn {
 
 // text is a client that sees every line.
 type text struct {
-	t    *testing.T
+	t    testing.TB
 	conn net.Conn
 	r    *bufio.Reader
 	n    int

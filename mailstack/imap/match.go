@@ -36,14 +36,8 @@ func of(match bool) verdict {
 type candidate struct {
 	mailbox.Message
 	content *store.Content // nil: not read
-	raw     []byte         // nil: not read
-	folded  folded
-}
-
-// folded is text as it is searched, made when it is first needed.
-type folded struct {
-	header, body []byte
-	done         bool
+	header  []byte         // nil: not read
+	found   []bool         // which of the program's needles its text has; nil: not searched
 }
 
 // matcher decides on messages.
@@ -51,11 +45,13 @@ type matcher func(*candidate) verdict
 
 // compiler makes a program of search keys.
 type compiler struct {
-	s      *Session
-	now    time.Time
-	last   imap.UID
-	modseq bool
-	texts  []*textKey // to be asked of the full-text index
+	s    *Session
+	now  time.Time
+	last imap.UID
+
+	modseq   bool          // MODSEQ was asked for: the answer tells the highest one (RFC 7162, 3.1.5)
+	computed bool          // something that was computed when messages came is needed
+	needles  []mime.Needle // texts that are searched for
 }
 
 // compile makes a program of search keys (RFC 9051, 6.4.4).
@@ -121,6 +117,7 @@ func (c *compiler) compile(key syntax.SearchKey) (matcher, error) {
 	case syntax.EmailID:
 		return func(m *candidate) verdict { return of(m.Content.String() == k.ID) }, nil
 	case syntax.ThreadID:
+		c.computed = true
 		return func(m *candidate) verdict {
 			if m.content == nil {
 				return unknown
@@ -128,7 +125,7 @@ func (c *compiler) compile(key syntax.SearchKey) (matcher, error) {
 			return of(m.content.Thread.String() == k.ID)
 		}, nil
 	case syntax.Header:
-		return header(k), nil
+		return c.header(k), nil
 	case syntax.Body:
 		return c.text(k.Value, true), nil
 	case syntax.Text:
@@ -219,6 +216,7 @@ func bounds[R imap.SeqRange | imap.UIDRange](r R) (start, stop uint32) {
 // date compares days; times and zones are disregarded (RFC 9051, 6.4.4).
 func (c *compiler) date(k syntax.Date) matcher {
 	day := k.Day.Unix() / 86400
+	c.computed = c.computed || k.Of == syntax.SentDate
 	return func(m *candidate) verdict {
 		var when time.Time
 		switch k.Of {
@@ -252,9 +250,10 @@ func floorDay(t time.Time) int64 {
 }
 
 // header looks into a header field; those of the envelope need no message text.
-func header(k syntax.Header) matcher {
+func (c *compiler) header(k syntax.Header) matcher {
 	value := mime.Fold(nil, []byte(k.Value))
 	if k.Envelope {
+		c.computed = true
 		return func(m *candidate) verdict {
 			if m.content == nil {
 				return unknown
@@ -269,11 +268,10 @@ func header(k syntax.Header) matcher {
 }
 
 func fieldContains(m *candidate, name string, value []byte) verdict {
-	if m.raw == nil {
+	if m.header == nil {
 		return unknown
 	}
-	text, _ := mime.Split(m.raw)
-	for f := range mime.Fields(text) {
+	for f := range mime.Fields(m.header) {
 		if f.Is(name) && bytes.Contains(mime.Fold(nil, []byte(mime.DecodeHeader(f.Value()))), value) {
 			return yes
 		}

@@ -2,13 +2,17 @@ package imap
 
 import (
 	"errors"
+	"runtime"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
+	"golang.org/x/sync/errgroup"
 
 	"gouv.tg/messagerie/mailstack/imap/syntax"
 	"gouv.tg/messagerie/mailstack/mailbox"
+	"gouv.tg/messagerie/mailstack/mime"
 	"gouv.tg/messagerie/mailstack/store"
 )
 
@@ -31,17 +35,25 @@ func (s *Session) search(c *call) error {
 }
 
 // find returns the messages that match, ascending, and the highest modification sequence among them if MODSEQ was among the
-// keys. with is called for each as it is found, with what was read of it.
+// keys. with, if it is not nil, is called for each in order, with what was computed of it when it came.
 func (s *Session) find(c *call, key syntax.SearchKey, charset string, with func(*candidate) error) ([]mailbox.Message, uint64, error) {
 	compiled, match, err := s.compile(key, charset)
 	if err != nil {
 		return nil, 0, err
 	}
-	f := finder{s: s, match: match, with: with, began: time.Now(), tag: c.tag}
-	if set, ok := compiled.narrow(key); ok {
-		f.set = set
+	f := finder{s: s, compiler: compiled, match: match, with: with, tag: c.tag, told: time.Now(), all: int(s.selected.view.Exists())}
+	set, _ := compiled.narrow(key)
+	err = s.selected.view.Each(s.ctx, set, func(m mailbox.Message) error {
+		f.chunk = append(f.chunk, candidate{Message: m})
+		if len(f.chunk) == fetchChunk {
+			return f.flush()
+		}
+		return nil
+	})
+	if err == nil {
+		err = f.flush()
 	}
-	if err := f.run(compiled); err != nil {
+	if err != nil {
 		return nil, 0, err
 	}
 	var modseq uint64
@@ -55,115 +67,102 @@ func (s *Session) find(c *call, key syntax.SearchKey, charset string, with func(
 
 // finder runs one search.
 type finder struct {
+	*compiler
 	s     *Session
 	match matcher
 	with  func(*candidate) error
-	set   imap.NumSet // nil: all messages
 	found []mailbox.Message
 	chunk []candidate
 
-	tag        string
-	began      time.Time
-	told       time.Time
-	seen, want int
-}
-
-func (f *finder) run(c *compiler) error {
-	f.want = int(f.s.selected.view.Exists())
-	f.told = f.began
-	err := f.s.selected.view.Each(f.s.ctx, f.set, func(m mailbox.Message) error {
-		f.chunk = append(f.chunk, candidate{Message: m})
-		if len(f.chunk) == fetchChunk {
-			return f.flush()
-		}
-		return nil
-	})
-	if err == nil {
-		err = f.flush()
-	}
-	return err
+	tag       string
+	told      time.Time // when the client last heard of it
+	done, all int
 }
 
 // flush decides on the messages gathered: by the index, then by what was computed when they came, then by their text.
 func (f *finder) flush() error {
-	f.seen += len(f.chunk)
-	pending := f.chunk[:0]
-	var open []store.ContentID
-	verdicts := make([]verdict, 0, len(f.chunk))
-	for i := range f.chunk {
-		v := f.match(&f.chunk[i])
-		if v == no_ {
-			continue
-		}
-		pending = append(pending, f.chunk[i])
-		verdicts = append(verdicts, v)
-		if v == unknown || f.with != nil {
-			open = append(open, f.chunk[i].Content)
-		}
-	}
-	if len(open) > 0 {
-		if err := f.read(pending, verdicts); err != nil {
+	f.done += len(f.chunk)
+	left := slices.DeleteFunc(f.chunk, func(m candidate) bool { return f.match(&m) == no_ })
+	if f.computed || f.with != nil {
+		if err := f.read(left); err != nil {
 			return err
 		}
+		left = slices.DeleteFunc(left, func(m candidate) bool { return m.content == nil || f.match(&m) == no_ })
 	}
-	for i := range pending {
-		m := &pending[i]
-		v := verdicts[i]
-		if v == unknown {
-			var err error
-			if v, err = f.decide(m); err != nil {
+	if err := f.readTexts(left); err != nil {
+		return err
+	}
+	for i := range left {
+		m := &left[i]
+		if f.match(m) != yes {
+			continue
+		}
+		f.found = append(f.found, m.Message)
+		if f.with != nil {
+			if err := f.with(m); err != nil {
 				return err
 			}
 		}
-		if v == yes {
-			f.found = append(f.found, m.Message)
-			if f.with != nil {
-				if err := f.with(m); err != nil {
-					return err
-				}
-			}
-		}
-		m.raw, m.folded = nil, folded{}
 	}
 	f.chunk = f.chunk[:0]
 	return f.progress()
 }
 
-// read reads what was computed of the messages that are not decided on, or are to be shown.
-func (f *finder) read(pending []candidate, verdicts []verdict) error {
-	var ids []store.ContentID
-	var places []int
-	for i, v := range verdicts {
-		if v == unknown || f.with != nil {
-			ids, places = append(ids, pending[i].Content), append(places, i)
-		}
+// read reads what was computed of messages.
+func (f *finder) read(messages []candidate) error {
+	ids := make([]store.ContentID, len(messages))
+	for i := range messages {
+		ids[i] = messages[i].Content
 	}
 	return f.s.server.store.Contents(f.s.ctx, ids, store.ContentEnvelope, func(i int, c store.Content) error {
-		pending[places[i]].content = &c
+		messages[i].content = &c
 		return nil
 	})
 }
 
-// decide looks at a message's envelope and, if that is not enough, at its text. A message that is gone does not match.
-func (f *finder) decide(m *candidate) (verdict, error) {
-	if m.content == nil {
-		return no_, nil
+// readTexts reads the messages that are not decided on yet, on all processors.
+func (f *finder) readTexts(messages []candidate) error {
+	var open []*candidate
+	for i := range messages {
+		if f.match(&messages[i]) == unknown {
+			open = append(open, &messages[i])
+		}
 	}
-	if v := f.match(m); v != unknown {
-		return v, nil
+	if len(open) == 0 {
+		return nil
 	}
-	raw, err := f.s.server.store.ReadContent(f.s.ctx, m.Content)
-	if errors.Is(err, store.ErrNoMessage) {
-		return no_, nil
+	var next atomic.Int64
+	var group errgroup.Group
+	for range min(len(open), runtime.GOMAXPROCS(0)) {
+		group.Go(func() error {
+			var search mime.Finder
+			for i := next.Add(1) - 1; i < int64(len(open)); i = next.Add(1) - 1 {
+				if err := f.readText(open[i], &search); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
-	if err != nil {
-		return no_, err
+	return group.Wait()
+}
+
+// readText reads a message and searches it. One that is gone has no text.
+func (f *finder) readText(m *candidate, search *mime.Finder) error {
+	raw, release, err := f.s.read(&m.Message)
+	switch {
+	case err == nil:
+		defer release()
+	case !errors.Is(err, store.ErrNoMessage):
+		return err
 	}
-	m.raw = raw
-	if m.raw == nil {
-		m.raw = []byte{}
+	m.found = slices.Clone(search.Find(raw, f.needles))
+	if m.found == nil {
+		m.found = []bool{}
 	}
-	return f.match(m), nil
+	header, _ := mime.Split(raw)
+	m.header = append([]byte{}, header...) // the rest is let go
+	return nil
 }
 
 // progress tells a client that waits how far the search is (RFC 9585, 4).
@@ -172,7 +171,7 @@ func (f *finder) progress() error {
 		return nil
 	}
 	f.told = time.Now()
-	return f.s.inProgress(f.tag, f.seen, f.want)
+	return f.s.inProgress(f.tag, f.done, f.all)
 }
 
 // inProgress writes an INPROGRESS response code (RFC 9585, 4).

@@ -129,13 +129,15 @@ func (s *Session) threadItem(m *candidate, references bool) (order.Message, erro
 	if !references {
 		return message, nil
 	}
-	if m.raw == nil {
-		var err error
-		if m.raw, err = s.server.store.ReadContent(s.ctx, m.Content); err != nil {
+	header := m.header
+	if header == nil {
+		raw, release, err := s.read(&m.Message)
+		if err != nil {
 			return message, err
 		}
+		defer release()
+		header, _ = mime.Split(raw)
 	}
-	header, _ := mime.Split(m.raw)
 	if ids := order.MessageIDs(mime.Get(header, "Message-ID"), 1); len(ids) > 0 {
 		message.ID = ids[0]
 	}
