@@ -91,13 +91,14 @@ func TestWriterLengths(t *testing.T) {
 	for _, n := range []int{0, 1, writeBuffer - 9, writeBuffer - 8, writeBuffer - 1, writeBuffer, writeBuffer + 1, 2*writeBuffer + 7} {
 		for _, before := range []int{0, 1, writeBuffer - 1, writeBuffer} {
 			text := long[:n]
-			want := long[:before] + text + text + "~{" + lenString(n) + "}\r\n" + text + "{" + lenString(n) + "}\r\n" + text + "\r\n"
+			want := long[:before] + text + text + "~{" + lenString(n) + "}\r\n" + text + "{" + lenString(n) + "}\r\n" + text + `"` + text + `"` + "\r\n"
 			got := written(t, false, func(w *Writer) {
 				w.Raw(long[:before])
 				w.Raw(text)
 				w.Bytes([]byte(text))
 				w.Literal8(int64(n), strings.NewReader(text))
 				w.LiteralBytes([]byte(text))
+				w.String(text)
 				w.CRLF()
 			})
 			if got != want {
