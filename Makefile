@@ -11,8 +11,10 @@ TOOL := go tool -modfile=tools/go.mod
 TEST_PROGRAMS := swaks mbsync
 FUZZTIME ?= 30s
 ROUNDS ?= 20
+# Flags of bench-peers, such as "-quick".
+PEERS ?=
 
-.PHONY: help up build test unit e2e faults fuzz bench bench-generator bench-sessions generate verify lint image clean
+.PHONY: help up build test unit e2e faults fuzz bench bench-generator bench-peers bench-sessions generate verify lint image clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -53,6 +55,11 @@ bench-sessions: ## memory of 19,000 idle TLS sessions at a gateway, CPU time of 
 
 bench-generator: ## what the load generator itself costs, beside smtp-source and go-imap; takes 5 minutes
 	go run ./test/bench/generator
+
+bench-peers: ## our mail stack beside Postfix and Dovecot and mox, in one run as root; takes 20 minutes
+	@missing=; for p in postfix dovecot strace; do PATH=$$PATH:/usr/sbin command -v $$p >/dev/null || missing=1; done; \
+	if [ -n "$$missing" ]; then hack/install postfix dovecot-imapd dovecot-lmtpd strace; fi
+	go run ./test/bench/peers $(PEERS)
 
 generate: ## regenerate code and manifests
 	$(TOOL) controller-gen object paths=./api/...

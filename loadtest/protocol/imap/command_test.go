@@ -87,6 +87,15 @@ func TestStringsAndLiterals(t *testing.T) {
 		"names where both revisions are known": {"IMAP4rev2", open("été"), func(p *peer) {
 			p.want(`SELECT "&AOk-t&AOk-"`)
 		}},
+		"create": {"X", func(c *Client) error { return c.Create(ctx, "Été") }, func(p *peer) {
+			p.want(`CREATE "&AMk-t&AOk-"`)
+		}},
+		"delete": {"X", func(c *Client) error { return c.Delete(ctx, "a b") }, func(p *peer) {
+			p.want(`DELETE "a b"`)
+		}},
+		"copy": {"X", func(c *Client) error { return c.Copy(ctx, "1:9", "Été", true) }, func(p *peer) {
+			p.want(`UID COPY 1:9 "&AMk-t&AOk-"`)
+		}},
 		"store": {"X", func(c *Client) error {
 			m, err := c.Store(ctx, "7", "+FLAGS.SILENT", []string{`\Deleted`}, true, 12)
 			if len(m) != 1 || m[0].ModSeq != 13 {

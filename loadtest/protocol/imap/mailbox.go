@@ -77,6 +77,20 @@ func (c *Client) Append(ctx context.Context, mailbox string, flags []string, mes
 	return uidValidity, uid, nil
 }
 
+// Create makes a mailbox (RFC 9051, 6.3.4).
+func (c *Client) Create(ctx context.Context, mailbox string) error {
+	m := c.begin(ctx, "CREATE")
+	m.mailbox(mailbox)
+	return m.end()
+}
+
+// Delete removes a mailbox with its messages (RFC 9051, 6.3.5).
+func (c *Client) Delete(ctx context.Context, mailbox string) error {
+	m := c.begin(ctx, "DELETE")
+	m.mailbox(mailbox)
+	return m.end()
+}
+
 // UIDExpunge removes those messages of a set of UIDs that are marked \Deleted (RFC 9051, 6.4.9).
 func (c *Client) UIDExpunge(ctx context.Context, set string) error {
 	m := c.begin(ctx, "UID EXPUNGE")

@@ -43,6 +43,14 @@ func (c *Client) Store(ctx context.Context, set, action string, flags []string, 
 	return m.messages, err
 }
 
+// Copy adds a set of messages to another mailbox (RFC 9051, 6.4.7).
+func (c *Client) Copy(ctx context.Context, set, mailbox string, uid bool) error {
+	m := c.beginUID(ctx, uid, "COPY")
+	m.raw("set", set)
+	m.mailbox(mailbox)
+	return m.end()
+}
+
 // Search returns the sequence numbers or UIDs of the messages that match, in the syntax of RFC 9051, 6.4.4: `UNSEEN SUBJECT "été"`.
 // Quoted strings that are not ASCII are sent as literals in UTF-8. With ESEARCH the result comes as ranges, at most four million numbers; without,
 // as one line, which must not exceed 64 KiB.
