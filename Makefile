@@ -49,7 +49,6 @@ fuzz: ## every fuzz target for FUZZTIME
 bench: ## micro benchmarks
 	go test -run '^$$' -bench . -benchmem $$(go list ./mailstack/... ./capacity/... ./loadtest/... 2>/dev/null)
 
-# Rates and shares of load tests are numbers with a fraction, which controller-gen takes only when it is told to.
 bench-sessions: ## memory of 19,000 idle TLS sessions at a gateway, CPU time of the hop to a cell; takes 2 minutes
 	go run ./test/bench/sessions
 
@@ -61,6 +60,7 @@ bench-peers: ## our mail stack beside Postfix and Dovecot and mox, in one run as
 	if [ -n "$$missing" ]; then hack/install postfix dovecot-imapd dovecot-lmtpd strace; fi
 	go run ./test/bench/peers $(PEERS)
 
+# Rates and shares of load tests are numbers with a fraction, which controller-gen takes only when it is told to.
 generate: ## regenerate code and manifests
 	$(TOOL) controller-gen object paths=./api/...
 	$(TOOL) controller-gen crd:allowDangerousTypes=true paths=./api/... output:crd:dir=config/crd

@@ -5,11 +5,17 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
+	"runtime/debug"
 	"sync"
 	"time"
 
 	"gouv.tg/messagerie/parking"
 )
+
+// garbage is how much of it may come together, in percent of the memory in use, unless $GOGC says otherwise. Nearly all of a gateway's memory
+// are sessions that idle; letting it double, as is usual, costs more than collecting the little garbage there is.
+const garbage = 40
 
 // stopTime is how long running transactions may take to finish when the gateway stops.
 const stopTime = 10 * time.Second
@@ -29,6 +35,9 @@ func Run(ctx context.Context, configPath string, log *slog.Logger) error {
 
 // Run opens the listeners and serves until ctx is done.
 func (g *Gateway) Run(ctx context.Context) error {
+	if os.Getenv("GOGC") == "" {
+		defer debug.SetGCPercent(debug.SetGCPercent(garbage))
+	}
 	// What is under way must outlive ctx by stopTime.
 	work, abort := context.WithCancel(context.WithoutCancel(ctx))
 	defer abort()
