@@ -110,6 +110,20 @@ func TestPasswords(t *testing.T) {
 	expect("two")
 	reconcile("")
 	expect("two")
+	scram := func(want string) {
+		t.Helper()
+		if a, err := s.Account(ctx, "A@B.test"); err != nil || a.SCRAM != want {
+			t.Errorf("verifier %q, expected %q, %v", a.SCRAM, want, err)
+		}
+	}
+	scram("")
+	if err := s.SetPassword(ctx, id, "mine", "verifier"); err != nil {
+		t.Fatal(err)
+	}
+	reconcile("")
+	scram("verifier")
+	reconcile("three") // a password of which no verifier is known
+	scram("")
 	if err := s.SetPassword(ctx, id+1, "x", ""); !errors.Is(err, ErrNoAccount) {
 		t.Errorf("unknown account: %v", err)
 	}

@@ -36,7 +36,7 @@ const (
 	RightExpunge                           // e
 	RightAdminister                        // a
 
-	AllRights = 1<<len(rightLetters) - 1
+	AllRights Rights = 1<<len(rightLetters) - 1
 )
 
 const rightLetters = "lrswipkxtea"
@@ -102,11 +102,11 @@ func (s *Store) ACL(ctx context.Context, id MailboxID) ([]ACLEntry, error) {
 // SetACL sets the rights of an identifier on a mailbox; none are the same as DeleteACL. The identifier is taken in any
 // case; that an account has such an address is not asked. Errors: ErrNoMailbox, ErrACL.
 func (s *Store) SetACL(ctx context.Context, id MailboxID, identifier string, rights Rights, origin any) error {
-	identifier = strings.ToLower(identifier)
 	if name := strings.TrimPrefix(identifier, "-"); name == "" || strings.HasPrefix(name, "-") ||
 		len(identifier) > maxIdentifier || !utf8.ValidString(identifier) || strings.ContainsFunc(name, isControl) {
 		return fmt.Errorf("cannot set rights: %w: identifier %.100q", ErrACL, identifier)
 	}
+	identifier = strings.ToLower(identifier)
 	return s.mailboxOp(ctx, "set rights", id, func(t *tx, a *accountState, m *mailboxState) error {
 		var n int64
 		if _, err := t.db.Row(func(r *database.Rows) { n = r.Int(0) }, "SELECT COUNT(*) FROM acl WHERE mailbox = ? AND identifier <> ?",

@@ -85,7 +85,8 @@ var rules = []struct{ what, query string }{
 		 UNION ALL SELECT 'vault ' || id FROM vault WHERE id >= (SELECT next_vault FROM meta)`},
 	{"has no account",
 		`SELECT 'vault ' || id FROM vault WHERE account NOT IN (SELECT id FROM accounts)
-		 UNION ALL SELECT 'subscription to ' || name FROM subscriptions WHERE account NOT IN (SELECT id FROM accounts)`},
+		 UNION ALL SELECT 'subscription to ' || name FROM subscriptions WHERE account NOT IN (SELECT id FROM accounts)
+		 UNION ALL SELECT 'annotation ' || name FROM metadata WHERE account <> 0 AND account NOT IN (SELECT id FROM accounts)`},
 	{"is on no mailbox",
 		`SELECT 'rights of ' || identifier FROM acl WHERE mailbox NOT IN (SELECT id FROM mailboxes)
 		 UNION ALL SELECT 'annotation ' || name FROM metadata WHERE mailbox <> 0 AND mailbox NOT IN (SELECT id FROM mailboxes)`},

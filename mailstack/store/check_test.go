@@ -44,6 +44,7 @@ func TestCheckFinds(t *testing.T) {
 		{"added", "UPDATE messages SET added = modseq + 1", "changed before it came"},
 		{"subscription", "INSERT INTO subscriptions VALUES (9, 'x')", "no account"},
 		{"rights", "INSERT INTO acl VALUES (99, 'anyone', 'l')", "is on no mailbox"},
+		{"private annotation", "INSERT INTO metadata VALUES (1, 99, '/x', 'y')", "no account"},
 		{"annotation", "INSERT INTO metadata VALUES (99, 0, '/x', 'y')", "is on no mailbox"},
 		{"doomed", "INSERT INTO doomed SELECT id, account, name, 0 FROM mailboxes", "removed and still there"},
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -228,5 +229,93 @@ func TestTooManyMailboxes(t *testing.T) {
 	}
 	if _, err := s.CreateMailbox(ctx, a, "one/more", "", nil); !errors.Is(err, ErrTooManyBoxes) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestRenameInbox(t *testing.T) {
+	ctx := context.Background()
+	s := openTest(t, Options{})
+	a := makeAccounts(t, s, 1, 0)[0]
+	const n = changeChunk + 30
+	inbox := bulk(t, s, a, "INBOX", n)
+	if _, err := s.CreateMailbox(ctx, a, "INBOX/below", "", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.RenameMailbox(ctx, inbox.ID, "Old/2026", nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := names(t, s, a); got != "Archive Drafts INBOX INBOX/below Junk Old Old/2026 Sent Trash" {
+		t.Errorf("mailboxes %q", got)
+	}
+	after, old := mailbox(t, s, a, "INBOX"), mailbox(t, s, a, "Old/2026")
+	if after.ID != inbox.ID || after.UIDValidity != inbox.UIDValidity || after.Messages != 0 || after.UIDNext != n+1 {
+		t.Errorf("INBOX %+v, was %+v", after, inbox)
+	}
+	if old.Messages != n || old.UIDValidity == inbox.UIDValidity || old.Size != inbox.Size {
+		t.Errorf("renamed %+v, was %+v", old, inbox)
+	}
+	if p := deliver(t, s, a, "", []byte("x")); p.Mailbox != inbox.ID || p.UID != n+1 {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestSubscriptionsByName(t *testing.T) {
+	ctx := context.Background()
+	s := openTest(t, Options{})
+	a := makeAccounts(t, s, 1, 0)[0]
+	steps := []struct {
+		name string
+		on   bool
+		want string
+	}{
+		{"Trash", false, "Archive Drafts INBOX Junk Sent"},
+		{"Trash", false, "Archive Drafts INBOX Junk Sent"},
+		{"Not/Yet", true, "Archive Drafts INBOX Junk Not/Yet Sent"},
+		{"inbox", false, "Archive Drafts Junk Not/Yet Sent"},
+		{"Other Users/b@c.test/INBOX", true, "Archive Drafts Junk Not/Yet Other Users/b@c.test/INBOX Sent"},
+		{"Archive", true, "Archive Drafts Junk Not/Yet Other Users/b@c.test/INBOX Sent"},
+	}
+	for _, step := range steps {
+		if err := s.SetSubscription(ctx, a, step.name, step.on, nil); err != nil {
+			t.Fatal(err)
+		}
+		list, err := s.Subscriptions(ctx, a)
+		if got := strings.Join(list, " "); err != nil || got != step.want {
+			t.Errorf("%s %v: %q, expected %q, %v", step.name, step.on, got, step.want, err)
+		}
+	}
+	// It outlives the mailbox, and was there before it.
+	m, err := s.CreateMailbox(ctx, a, "Not/Yet", "", nil)
+	if err != nil || !m.Subscribed {
+		t.Errorf("%+v, %v", m, err)
+	}
+	if err := s.DeleteMailbox(ctx, m.ID, nil); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := s.Subscriptions(ctx, a); err != nil || !slices.Contains(list, "Not/Yet") {
+		t.Errorf("%q, %v", list, err)
+	}
+	for name, err := range map[string]error{
+		"name":         s.SetSubscription(ctx, a, "a//b", true, nil),
+		"account":      s.SetSubscription(ctx, 99, "a", true, nil),
+		"list account": second(s.Subscriptions(ctx, 99)),
+	} {
+		if !errors.Is(err, ErrMailboxName) && !errors.Is(err, ErrNoAccount) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	err = s.submit(ctx, &op{apply: func(t *tx) error {
+		for i := range maxSubscriptions {
+			if err := t.subscribe(a, fmt.Sprint("x", i), true, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.SetSubscription(ctx, a, "one more", true, nil); !errors.Is(err, ErrTooManyBoxes) {
+		t.Errorf("too many: %v", err)
 	}
 }

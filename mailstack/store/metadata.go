@@ -92,7 +92,7 @@ func metadataWanted(name string, wanted []string, depth int) bool {
 }
 
 // SetMetadata sets and removes annotations of a mailbox, or of the server for mailbox 0, all or none (RFC 5464, 4.3).
-// Errors: ErrNoMailbox, ErrMetadataName, ErrMetadataTooMany, ErrMetadataTooLarge.
+// Errors: ErrNoAccount, ErrNoMailbox, ErrMetadataName, ErrMetadataTooMany, ErrMetadataTooLarge.
 func (s *Store) SetMetadata(ctx context.Context, account AccountID, mailbox MailboxID, entries []MetadataEntry, origin any) error {
 	var private, shared []MetadataEntry
 	for _, e := range entries {
@@ -117,6 +117,9 @@ func (s *Store) SetMetadata(ctx context.Context, account AccountID, mailbox Mail
 		}
 	}
 	err := s.submit(ctx, &op{apply: func(t *tx) error {
+		if _, err := t.account(account); err != nil {
+			return err
+		}
 		owner, name := account, ""
 		if mailbox != 0 {
 			m, err := t.mailbox(mailbox)

@@ -252,3 +252,23 @@ func TestStats(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
+
+// TestOtherSchema refuses databases of other versions and leaves them alone.
+func TestOtherSchema(t *testing.T) {
+	for _, version := range []int{1, schemaVersion + 1} {
+		o := Options{Dir: t.TempDir()}
+		s, err := Open(context.Background(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.tx.db.Script(fmt.Sprint("PRAGMA user_version = ", version)); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(context.Background(), o); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("schema version %d", version)) {
+			t.Errorf("version %d: %v", version, err)
+		}
+	}
+}
