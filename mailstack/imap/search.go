@@ -108,8 +108,18 @@ func (f *finder) flush() error {
 	return f.progress()
 }
 
-// read reads what was computed of messages.
+// read reads what was computed of messages, on all processors.
 func (f *finder) read(messages []candidate) error {
+	const least = 16 // that are worth a goroutine
+	var group errgroup.Group
+	share := max(least, len(messages)/runtime.GOMAXPROCS(0)+1)
+	for part := range slices.Chunk(messages, share) {
+		group.Go(func() error { return f.readPart(part) })
+	}
+	return group.Wait()
+}
+
+func (f *finder) readPart(messages []candidate) error {
 	ids := make([]store.ContentID, len(messages))
 	for i := range messages {
 		ids[i] = messages[i].Content
