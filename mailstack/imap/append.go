@@ -13,8 +13,8 @@ import (
 	"gouv.tg/messagerie/mailstack/store"
 )
 
-// maxAppends bounds the messages of one APPEND (RFC 3502).
-const maxAppends = 1000
+// leastBytes is what a message counts at least of what one APPEND may hold in memory.
+const leastBytes = 4096
 
 // append is APPEND (RFC 9051, 6.3.12) of one or many messages (RFC 3502), which may be put together from parts (RFC 4469).
 func (s *Session) append(c *call) error {
@@ -39,9 +39,6 @@ func (s *Session) append(c *call) error {
 		}
 		if err != nil {
 			return err
-		}
-		if len(messages) == maxAppends {
-			return no(imap.ResponseCodeLimit, "Too many messages in one command")
 		}
 		message, err := gather.message(m)
 		if err != nil {
@@ -83,7 +80,7 @@ func (g *gatherer) release() {
 // grow makes room for so many more bytes.
 func (g *gatherer) grow(size, message int64) error {
 	limit := g.s.server.options.MaxMessageBytes
-	if message+size > limit || g.size+size > 2*limit {
+	if message+size > limit || g.size+size > 2*limit+leastBytes {
 		return no(imap.ResponseCodeTooBig, "Message is too big")
 	}
 	g.size += size
@@ -101,6 +98,9 @@ func (g *gatherer) grow(size, message int64) error {
 // message reads one message.
 func (g *gatherer) message(m *syntax.Message) (store.NewMessage, error) {
 	var raw []byte
+	if err := g.grow(leastBytes, 0); err != nil {
+		return store.NewMessage{}, err
+	}
 	for {
 		part, err := m.Part()
 		if errors.Is(err, io.EOF) {

@@ -2,12 +2,12 @@ package imap
 
 import "gouv.tg/messagerie/mailstack/imap/syntax"
 
-// capabilities are what a session offers after the login, in the order of their RFCs.
+// capabilities are what a session offers after the login; limits are added.
 const capabilities = "IMAP4rev1 IMAP4rev2 " +
 	"LITERAL+ IDLE NAMESPACE ID CHILDREN UIDPLUS UNSELECT SASL-IR ENABLE " + // RFCs 7888, 2177, 2342, 2971, 3348, 4315, 3691, 4959, 5161
 	"ESEARCH SEARCHRES WITHIN SEARCH=FUZZY " + // RFCs 4731, 5182, 5032, 6203
 	"LIST-EXTENDED LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE MOVE UTF8=ACCEPT " + // RFCs 5258, 5819, 6154, 6851, 6855
-	"CONDSTORE QRESYNC BINARY MULTIAPPEND CATENATE REPLACE APPENDLIMIT " + // RFCs 7162, 3516, 3502, 4469, 8508, 7889
+	"CONDSTORE QRESYNC BINARY MULTIAPPEND CATENATE REPLACE " + // RFCs 7162, 3516, 3502, 4469, 8508
 	"SORT SORT=DISPLAY ESORT THREAD=REFERENCES THREAD=ORDEREDSUBJECT " + // RFCs 5256, 5957, 5267
 	"STATUS=SIZE OBJECTID SAVEDATE PREVIEW PARTIAL UIDONLY INPROGRESS UNAUTHENTICATE" // RFCs 8438, 8474, 8514, 8970, 9394, 9586, 9585, 8437
 
@@ -16,7 +16,7 @@ func (s *Session) capability(*call) error {
 	if err := syntax.ParseEnd(s.r); err != nil {
 		return err
 	}
-	s.w.Raw("* CAPABILITY " + capabilities + "\r\n")
+	s.w.Raw("* CAPABILITY " + s.server.offer + "\r\n")
 	return nil
 }
 

@@ -33,7 +33,7 @@ func (s *Session) fetch(c *call) error {
 	if err != nil {
 		return err
 	}
-	set, err := s.set(args.Set)
+	set, err := s.set(c, args.Set)
 	if err != nil {
 		return err
 	}

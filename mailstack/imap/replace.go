@@ -20,7 +20,7 @@ func (s *Session) replace(c *call) error {
 	}
 	var set imap.NumSet = imap.UIDSet{{Start: imap.UID(args.Number), Stop: imap.UID(args.Number)}}
 	if !c.uid {
-		if set, err = s.set(imap.SeqSet{{Start: args.Number, Stop: args.Number}}); err != nil {
+		if set, err = s.set(c, imap.SeqSet{{Start: args.Number, Stop: args.Number}}); err != nil {
 			return err
 		}
 	}

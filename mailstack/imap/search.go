@@ -43,6 +43,9 @@ func (s *Session) find(c *call, key syntax.SearchKey, charset string, with func(
 	}
 	f := finder{s: s, compiler: compiled, match: match, with: with, tag: c.tag, told: time.Now(), all: int(s.selected.view.Exists())}
 	set, _ := compiled.narrow(key)
+	if set, err = s.limit(c, set); err != nil {
+		return nil, 0, err
+	}
 	err = s.selected.view.Each(s.ctx, set, func(m mailbox.Message) error {
 		f.chunk = append(f.chunk, candidate{Message: m})
 		if len(f.chunk) == fetchChunk {
@@ -316,11 +319,7 @@ func saved(r *syntax.SearchReturn, found []mailbox.Message) imap.UIDSet {
 
 // partialSet cuts a range out of the messages that a UID set names (RFC 9394, 3.3).
 func (s *Session) partialSet(set imap.NumSet, p *syntax.Partial) (imap.NumSet, error) {
-	var uids []imap.UID
-	err := s.selected.view.Each(s.ctx, set, func(m mailbox.Message) error {
-		uids = append(uids, m.UID)
-		return nil
-	})
+	uids, err := s.uids(set)
 	cut := imap.UIDSet{}
 	cut.AddNum(part(p, uids)...)
 	return cut, err

@@ -8,6 +8,7 @@
 package imap
 
 import (
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -24,11 +25,13 @@ import (
 type Options struct {
 	MaxMessageBytes    int64 // largest APPEND, in bytes
 	SessionsPerAccount int   // at one time; default 200
+	MessageLimit       int64 // messages that one command processes (RFC 9738); default 1,000,000
 	Logger             *slog.Logger
 }
 
 const (
 	defaultSessionsPerAccount = 200
+	defaultMessageLimit       = 1_000_000
 
 	// Large messages that arrive are read into memory whole: their number, not only their size, is bounded.
 	largeMessage     = 1 << 20
@@ -42,6 +45,7 @@ type Server struct {
 	options   Options
 	log       *slog.Logger
 	commands  *telemetry.Counter
+	offer     string        // all capabilities
 	pushed    atomic.Int64  // see Pushed
 	large     chan struct{} // one place for each large message held in memory at once
 
@@ -57,6 +61,9 @@ func New(st *store.Store, o Options) *Server {
 	if o.SessionsPerAccount == 0 {
 		o.SessionsPerAccount = defaultSessionsPerAccount
 	}
+	if o.MessageLimit == 0 {
+		o.MessageLimit = defaultMessageLimit
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -65,6 +72,7 @@ func New(st *store.Store, o Options) *Server {
 		mailboxes: mailbox.NewRegistry(st, 0),
 		options:   o,
 		log:       o.Logger,
+		offer:     fmt.Sprintf("%s APPENDLIMIT=%d MESSAGELIMIT=%d", capabilities, o.MaxMessageBytes, o.MessageLimit), // RFCs 7889, 9738
 		commands: telemetry.NewCounter("messagerie_cell_imap_commands_total",
 			"IMAP commands by name, UID variants with the others, and result (ok, no, bad), when answered; IDLE when it begins.",
 			"command", "result"),

@@ -62,7 +62,7 @@ func newSession(s *Server, c *streams.Conn) *Session {
 func (s *Session) greet() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.w.Raw("* PREAUTH [CAPABILITY " + capabilities + "] Messagerie ready\r\n")
+	s.w.Raw("* PREAUTH [CAPABILITY " + s.server.offer + "] Messagerie ready\r\n")
 	s.sleep()
 }
 

@@ -87,3 +87,20 @@ func TestQResync(t *testing.T) {
 	}
 	other.refused("SELECT INBOX (QRESYNC (1 1))", "BAD")
 }
+
+func TestMessageLimit(t *testing.T) {
+	b := newBed(t, 0)
+	b.server.options.MessageLimit = 2
+	for range 4 {
+		b.deliver(hello)
+	}
+	c := b.text("SELECT INBOX")
+	got, status := c.do("FETCH 1:4 UID")
+	if len(got) != 2 || got[0] != "3 FETCH (UID 3)" || status != "OK [MESSAGELIMIT 2 3] FETCH completed" {
+		t.Errorf("%q %q", got, status)
+	}
+	c.want("FETCH 1:2 UID", "1 FETCH (UID 1)", "2 FETCH (UID 2)")
+	if got, status := c.do("SEARCH UNSEEN"); len(got) != 1 || got[0] != "SEARCH 3 4" || !strings.HasPrefix(status, "OK [MESSAGELIMIT 2 3]") {
+		t.Errorf("%q %q", got, status)
+	}
+}

@@ -14,7 +14,7 @@ func (s *Session) storeFlags(c *call) error {
 	if err != nil {
 		return err
 	}
-	set, err := s.set(args.Set)
+	set, err := s.set(c, args.Set)
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"github.com/emersion/go-imap/v2"
 
 	"gouv.tg/messagerie/mailstack/imap/syntax"
-	"gouv.tg/messagerie/mailstack/mailbox"
 	"gouv.tg/messagerie/mailstack/store"
 )
 
@@ -16,7 +15,7 @@ func (s *Session) transfer(c *call) error {
 	if err != nil {
 		return err
 	}
-	set, err := s.set(args.Set)
+	set, err := s.set(c, args.Set)
 	if err != nil {
 		return err
 	}
@@ -36,11 +35,7 @@ func (s *Session) transfer(c *call) error {
 	if err != nil {
 		return s.tryCreate(c.name, err)
 	}
-	var uids []imap.UID
-	err = s.selected.view.Each(s.ctx, set, func(m mailbox.Message) error {
-		uids = append(uids, m.UID)
-		return nil
-	})
+	uids, err := s.uids(set)
 	if err == nil && !c.uid && s.selected.view.Missed() { // RFC 2180, 4.4.1: all or nothing
 		err = errExpungeIssued
 	}
@@ -109,16 +104,11 @@ func (s *Session) expunge(c *call) error {
 		if err != nil {
 			return err
 		}
-		set, err := s.set(args)
+		set, err := s.set(c, args)
 		if err != nil {
 			return err
 		}
-		uids = []imap.UID{} // not nil, which is all
-		err = s.selected.view.Each(s.ctx, set, func(m mailbox.Message) error {
-			uids = append(uids, m.UID)
-			return nil
-		})
-		if err != nil {
+		if uids, err = s.uids(set); err != nil { // not nil, which is all
 			return s.fail(c.name, err)
 		}
 	} else if err := syntax.ParseEnd(s.r); err != nil {
