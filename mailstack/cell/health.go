@@ -50,6 +50,7 @@ func (c *cell) metrics(w http.ResponseWriter, r *http.Request) {
 	gauge("accounts", "Accounts, with disabled ones.", stats.Accounts)
 	gauge("messages", "Messages in all mailboxes.", stats.Messages)
 	gauge("segment_bytes", "Size of the message log.", stats.SegmentBytes)
+	gauge("segment_dead_bytes", "Of these, bytes that nothing refers to, as compaction has last seen.", stats.DeadBytes)
 	total("commits_total", "Group commits.", stats.Commits)
 	total("commit_operations_total", "Changes that were committed together in them.", stats.Operations)
 	page.Total("messagerie_cell_commit_seconds_total", "Time from the first byte of a group commit to all being durable.", stats.CommitTime.Seconds())

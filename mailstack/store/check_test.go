@@ -25,6 +25,7 @@ func TestCheckFinds(t *testing.T) {
 		{"hash", "UPDATE contents SET hash = x'00'", "hash of its bytes"},
 		{"crc", "UPDATE contents SET crc = crc + 1", "checksum"},
 		{"place", "UPDATE contents SET segment = 77", "behind the acknowledged end"},
+		{"same place", "UPDATE contents SET segment = 1, offset = 16", "where another content lies"},
 		{"size", "UPDATE messages SET size = size + 1", "size of its content"},
 		{"envelope", "UPDATE contents SET envelope = NULL", "no envelope"},
 		{"account", "DELETE FROM accounts", "no account"},

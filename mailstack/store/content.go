@@ -169,10 +169,12 @@ func readContent(r *database.Rows, want ContentFields) (c Content, err error) {
 	return c, nil
 }
 
+const selectContentRef = "SELECT " + refColumns + " FROM contents c WHERE c.id = ?"
+
 // ReadContent returns a message's bytes as they were stored, checked against their checksum; ErrNoMessage if nothing
 // refers to them any more.
 func (s *Store) ReadContent(ctx context.Context, id ContentID) ([]byte, error) {
-	raw, err := s.readContent(ctx, ErrNoMessage, "SELECT "+refColumns+" FROM contents c WHERE c.id = ?", int64(id))
+	raw, err := s.readContent(ctx, ErrNoMessage, selectContentRef, int64(id))
 	if err != nil {
 		if !errors.Is(err, ErrNoMessage) && ctx.Err() == nil {
 			s.logger.Error("cannot read a message", "content", int64(id), "error", err)

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -39,11 +40,11 @@ func crashMessage(token string) []byte {
 	return testMessage(token, size)
 }
 
-// victim delivers, flags, expunges and moves until it is killed, and writes a line for everything that was
+// victim delivers, flags, copies, expunges and compacts until it is killed, and writes a line for everything that was
 // acknowledged: "token mailbox uid uidvalidity".
 func victim(dir string) error {
 	ctx := context.Background()
-	s, err := Open(ctx, Options{Dir: dir, SegmentBytes: 2 << 20})
+	s, err := Open(ctx, Options{Dir: dir, SegmentBytes: 512 << 10})
 	if err != nil {
 		return err
 	}
@@ -54,6 +55,15 @@ func victim(dir string) error {
 	if err := s.Accounts(ctx, func(a Account) error { ids = append(ids, a.ID); return nil }); err != nil {
 		return err
 	}
+	go func() {
+		for {
+			if _, err := s.Compact(ctx); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}()
 	var next atomic.Int64
 	run := time.Now().UnixNano()
 	parallel(16, func() {
@@ -75,6 +85,9 @@ func victim(dir string) error {
 				uid := []imap.UID{p.UID}
 				trash, err := s.Mailbox(ctx, a, "Trash")
 				if err == nil {
+					err = deliverAndExpunge(ctx, s, a, token)
+				}
+				if err == nil {
 					_, _, _, err = s.Copy(ctx, p.Mailbox, uid, trash.ID, nil)
 				}
 				if err == nil {
@@ -88,6 +101,16 @@ func victim(dir string) error {
 		}
 	})
 	return nil
+}
+
+// deliverAndExpunge leaves work for compaction behind.
+func deliverAndExpunge(ctx context.Context, s *Store, a AccountID, token string) error {
+	junk := Recipient{a, "Junk", []imap.Flag{imap.FlagDeleted}}
+	placed, err := s.Deliver(ctx, Delivery{Raw: bytes.Repeat(crashMessage(token)[:300], 50), Local: []Recipient{junk, junk}})
+	if err == nil {
+		_, err = s.Expunge(ctx, placed[0].Mailbox, []imap.UID{placed[0].UID, placed[1].UID}, nil)
+	}
+	return err
 }
 
 type acknowledged struct {
@@ -111,6 +134,9 @@ func TestKill(t *testing.T) {
 	t.Logf("%d deliveries were acknowledged", len(all))
 	if len(all) < 20 {
 		t.Error("too few deliveries to prove anything")
+	}
+	if _, err := os.Stat(filepath.Join(dir, "segments", "0000000001.seg")); !os.IsNotExist(err) {
+		t.Errorf("nothing was compacted: %v", err)
 	}
 }
 

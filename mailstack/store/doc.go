@@ -10,8 +10,8 @@
 //
 // One copy of a message's bytes, envelope and body structure serves all its recipients in the cell, its
 // copies in other mailboxes, its queue items and the vault; the number of references is counted. Bytes that nothing
-// refers to any more stay in the log: every content row and every record has its length, so that a
-// compaction can rewrite mostly dead segments, which is not done yet.
+// refers to any more stay in the log until compaction, in small steps between deliveries, has copied what else is in
+// their segment to the end of the log; a file is removed when no committed row refers to it.
 //
 // No id, UID or UIDVALIDITY is ever given twice. Each account has one modseq counter (RFC 7162). Expunged
 // messages leave a record of mailbox, UID and modseq behind.

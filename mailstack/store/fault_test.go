@@ -19,11 +19,15 @@ import (
 type faulty struct {
 	segment.OS
 	write, sync atomic.Pointer[error]
-	noRoom      atomic.Bool
+	noRoom      atomic.Bool // for messages
+	nothingLeft atomic.Bool
 }
 
 func (f *faulty) Free(path string) (int64, error) {
-	if f.noRoom.Load() {
+	switch {
+	case f.nothingLeft.Load():
+		return 0, nil
+	case f.noRoom.Load():
 		return segment.Reserve, nil
 	}
 	return f.OS.Free(path)

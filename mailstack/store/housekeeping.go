@@ -18,7 +18,6 @@ const (
 
 // keepHouse removes in small steps what is no longer needed.
 func (s *Store) keepHouse(ctx context.Context) {
-	defer close(s.kept)
 	ticker := time.NewTicker(keepInterval)
 	defer ticker.Stop()
 	for {

@@ -12,6 +12,7 @@ import (
 type op struct {
 	records []record // appended to the log before apply
 	share   bool     // contents may be found that need not be appended
+	spare   bool     // their room may come out of the reserve
 	// decide refuses what needs no attempt, before bytes are appended. It changes nothing but promises.
 	decide func(*tx) error
 	// apply makes the changes. When it fails it should do so before its first change: undoing costs the

@@ -96,7 +96,10 @@ func (t *tx) refer(content ContentID) error {
 // release takes a reference away, and the content with the last one.
 func (t *tx) release(content ContentID) error {
 	n, err := t.db.Exec("DELETE FROM contents WHERE id = ? AND refs = 1", int64(content))
-	if err == nil && n == 0 {
+	switch {
+	case n > 0:
+		t.released.Add(1)
+	case err == nil:
 		_, err = t.db.Exec("UPDATE contents SET refs = refs - 1 WHERE id = ?", int64(content))
 	}
 	if err != nil {

@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"time"
 
@@ -152,8 +154,22 @@ func readRef(r *database.Rows) segment.Ref {
 	}
 }
 
-// readContent reads the bytes that a query refers to; missing is the error if it finds no row.
+// readContent reads the bytes that a query refers to; missing is the error if it finds no row. If compaction has moved
+// them before they were read, it looks again where they are.
 func (s *Store) readContent(ctx context.Context, missing error, sql string, args ...any) ([]byte, error) {
+	for again := false; ; again = true {
+		ref, err := s.place(ctx, missing, sql, args...)
+		if err != nil {
+			return nil, err
+		}
+		raw, err := s.log.Read(ref)
+		if again || !errors.Is(err, fs.ErrNotExist) {
+			return raw, err
+		}
+	}
+}
+
+func (s *Store) place(ctx context.Context, missing error, sql string, args ...any) (segment.Ref, error) {
 	var ref segment.Ref
 	err := s.read(ctx, func(c *database.Conn) error {
 		found, err := c.Row(func(r *database.Rows) { ref = readRef(r) }, sql, args...)
@@ -162,8 +178,5 @@ func (s *Store) readContent(ctx context.Context, missing error, sql string, args
 		}
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return s.log.Read(ref)
+	return ref, err
 }

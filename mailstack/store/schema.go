@@ -102,6 +102,8 @@ CREATE TABLE contents (
   envelope  BLOB,             -- NULL when only the queue refers to it
   structure BLOB
 );
+-- What compaction asks for: how much of a segment is referred to, and what.
+CREATE INDEX contents_placed ON contents (segment, offset, stored);
 CREATE INDEX contents_shared ON contents (owner, hash) WHERE owner IS NOT NULL;
 CREATE TABLE vanished (
   mailbox INTEGER NOT NULL,

@@ -59,7 +59,9 @@ type Store struct {
 	queueChanged    notifier
 	sweep           chan struct{}
 	stopKeeping     context.CancelFunc
-	kept            chan struct{} // closed when housekeeping has ended
+	keepers         sync.WaitGroup // housekeeping
+	compacting      chan struct{}  // one place: one compaction at a time
+	deadBytes       atomic.Int64   // see Stats
 }
 
 // Open opens or creates a store, repairs what a crash has left (a torn tail behind the last acknowledged
@@ -74,7 +76,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		written: make(chan struct{}),
 		readers: make(chan *database.Conn, readers),
 		sweep:   make(chan struct{}, 1),
-		kept:    make(chan struct{}),
+
+		compacting: make(chan struct{}, 1),
 	}
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
@@ -94,7 +97,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	keeping, stop := context.WithCancel(context.Background())
 	s.stopKeeping = stop
 	go s.write()
-	go s.keepHouse(keeping)
+	s.keepers.Go(func() { s.keepHouse(keeping) })
+	s.keepers.Go(func() { s.keepCompact(keeping) })
 	return s, nil
 }
 
@@ -193,7 +197,7 @@ func (s *Store) Close() error {
 	s.stopKeeping()
 	close(s.pending)
 	s.closing.Unlock()
-	<-s.kept
+	s.keepers.Wait()
 	<-s.written
 	s.hub.close()
 	var errs []error
@@ -276,6 +280,7 @@ func (s *Store) Stats(ctx context.Context) (Stats, error) {
 	if err != nil {
 		return Stats{}, fmt.Errorf("cannot get the store's figures: %w", err)
 	}
+	st.DeadBytes = s.deadBytes.Load()
 	st.Commits, st.Operations, st.CommitTime = s.commits.Load(), s.operations.Load(), time.Duration(s.commitTime.Load())
 	return st, nil
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"gouv.tg/messagerie/mailstack/store/database"
@@ -22,8 +23,9 @@ type tx struct {
 	mailboxes   map[MailboxID]*mailboxState
 	names       map[mailboxName]*mailboxState
 	dirty       []dirtyState
-	promises    []promise // of the operations that are being decided on
-	touches     int64     // counts changes of states
+	promises    []promise    // of the operations that are being decided on
+	touches     int64        // counts changes of states
+	released    atomic.Int64 // counts contents that were removed
 	uidValidity uint32
 	nextContent ContentID
 	nextVault   int64

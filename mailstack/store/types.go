@@ -139,7 +139,8 @@ type Stats struct {
 	Accounts     int64 // with disabled ones
 	Messages     int64
 	QueueLength  int64
-	SegmentBytes int64 // on disk, with bytes that nothing refers to any more
+	SegmentBytes int64 // on disk, with those that nothing refers to any more
+	DeadBytes    int64 // of them, nothing refers to so many, as compaction has last seen
 
 	// Since the store was opened:
 	Commits    int64         // group commits

@@ -129,18 +129,8 @@ func (s *Store) complete(b *batch, syncErr error) {
 // appendBytes appends the messages of all operations that are still wanted, and tells whether there are any.
 // When the log cannot be written, all of them fail: it takes back what was not synced.
 func (s *Store) appendBytes(ops []*op) (appended bool) {
-	var bytes int64
-	for _, o := range ops {
-		if o.err == nil {
-			bytes += o.bytes()
-		}
-	}
-	if bytes > 0 {
-		if err := s.log.Room(bytes); err != nil {
-			failBytes(ops, s.writeError(err))
-			return false
-		}
-	}
+	s.haveRoom(ops, false, segment.Reserve)
+	s.haveRoom(ops, true, compactReserve)
 	for _, o := range ops {
 		if o.err != nil {
 			continue
@@ -160,11 +150,37 @@ func (s *Store) appendBytes(ops []*op) (appended bool) {
 	return appended
 }
 
+// haveRoom fails those operations, spare or not, for whose bytes the disk has no room.
+func (s *Store) haveRoom(ops []*op, spare bool, reserve int64) {
+	var bytes int64
+	for _, o := range ops {
+		if o.spare == spare && o.err == nil {
+			bytes += o.bytes()
+		}
+	}
+	if bytes == 0 {
+		return
+	}
+	if err := s.log.Room(bytes, reserve); err != nil {
+		err = s.writeError(err)
+		for _, o := range ops {
+			if o.spare == spare {
+				o.failBytes(err)
+			}
+		}
+	}
+}
+
 func failBytes(ops []*op, err error) {
 	for _, o := range ops {
-		if len(o.records) > 0 && o.err == nil {
-			o.err = err
-		}
+		o.failBytes(err)
+	}
+}
+
+// failBytes fails the operation if it has bytes to append.
+func (o *op) failBytes(err error) {
+	if len(o.records) > 0 && o.err == nil {
+		o.err = err
 	}
 }
 

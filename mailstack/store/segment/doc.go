@@ -25,8 +25,8 @@ const (
 	// DefaultBytes is the size in bytes after which a new segment file is started.
 	DefaultBytes = 256 << 20
 
-	// Reserve is how many bytes on the disk must be free for Room to grant any, so that the metadata can still be
-	// changed, and mail be removed, when there is no room for more.
+	// Reserve is how many bytes on the disk should stay free when messages are appended, so that the metadata can still
+	// be changed, and mail be removed, when there is no room for more.
 	Reserve = 64 << 20
 
 	recordHeader = 16
@@ -65,8 +65,11 @@ type Ref struct {
 	CRC    uint32 // CRC32C over codec, lengths and stored bytes
 }
 
+// Space is the number of bytes that records take on disk whose stored bytes are so many in all.
+func Space(records, stored int64) int64 { return records*recordHeader + stored }
+
 // Size is the number of bytes that the record takes on disk.
-func (r Ref) Size() int64 { return recordHeader + int64(r.Stored) }
+func (r Ref) Size() int64 { return Space(1, int64(r.Stored)) }
 
 func (r Ref) String() string {
 	return fmt.Sprintf("segment %d offset %d length %d stored %d %v", r.Segment, r.Offset, r.Length, r.Stored, r.Codec)

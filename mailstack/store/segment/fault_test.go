@@ -121,13 +121,13 @@ func (f *faulty) Free(string) (int64, error) { return f.free, f.dir }
 func TestRoom(t *testing.T) {
 	fs := &faulty{free: Reserve + 100}
 	l, _ := openLog(t, Options{Dir: t.TempDir(), FS: fs})
-	if err := l.Room(100); err != nil {
+	if err := l.Room(100, Reserve); err != nil {
 		t.Error(err)
 	}
-	if err := l.Room(101); !errors.Is(err, syscall.ENOSPC) {
+	if err := l.Room(101, Reserve); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("got %v", err)
 	}
-	if err := (&Log{o: Options{Dir: t.TempDir(), FS: OS{}}}).Room(0); err != nil {
+	if err := (&Log{o: Options{Dir: t.TempDir(), FS: OS{}}}).Room(0, Reserve); err != nil {
 		t.Errorf("on a real disk: %v", err)
 	}
 }

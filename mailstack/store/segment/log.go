@@ -9,7 +9,7 @@ import (
 // bufferBytes is how much is gathered before it is written; larger payloads are written directly.
 const bufferBytes = 256 << 10
 
-// Log is an open log. Append, Room, Sync and End belong to one goroutine; the others may be called by all.
+// Log is an open log. Append, Sync and End belong to one goroutine; the others may be called by all.
 type Log struct {
 	o       Options
 	handles handles
@@ -28,14 +28,14 @@ type Log struct {
 // End is the position behind the last record that was appended.
 func (l *Log) End() Position { return Position{l.number, l.end} }
 
-// Room tells whether so many more bytes can be appended; if not, its error wraps syscall.ENOSPC.
-func (l *Log) Room(bytes int64) error {
+// Room tells whether so many more bytes can be appended with a reserve left free; if not, its error wraps syscall.ENOSPC.
+func (l *Log) Room(bytes, reserve int64) error {
 	free, err := l.o.FS.Free(l.o.Dir)
 	if err != nil {
 		return fmt.Errorf("cannot get the free space of the disk: %w", err)
 	}
-	if free-bytes < Reserve {
-		return fmt.Errorf("%d bytes are free, %d are kept in reserve: %w", free, int64(Reserve), syscall.ENOSPC)
+	if free-bytes < reserve {
+		return fmt.Errorf("%d bytes are free, %d are kept in reserve: %w", free, reserve, syscall.ENOSPC)
 	}
 	return nil
 }

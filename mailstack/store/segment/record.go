@@ -32,7 +32,7 @@ func Pack(raw []byte) Record {
 }
 
 // Size is the number of bytes that the record takes on disk.
-func (r Record) Size() int64 { return recordHeader + int64(len(r.bytes)) }
+func (r Record) Size() int64 { return Space(1, int64(len(r.bytes))) }
 
 // Release gives the record's buffer back. Nobody may use the record any more.
 func (r Record) Release() { putBuffer(r.buf) }
