@@ -67,7 +67,7 @@ type Bench struct {
 
 // All are the measures, in the order in which they are to be done: memory first, while every peer is fresh.
 func (b *Bench) All() []Measure {
-	all := []Measure{b.idle(), b.syncs(1), b.syncs(64)}
+	all := append([]Measure{b.idle(), b.syncs(1), b.syncs(64)}, b.syncsOfCommands()...)
 	for _, sessions := range []int{1, 16, 64} {
 		for _, mailboxes := range []int{1, server.Accounts} {
 			all = append(all, b.delivery(sessions, mailboxes))
