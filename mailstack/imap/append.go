@@ -132,6 +132,9 @@ func (g *gatherer) part(raw []byte, part syntax.Part) ([]byte, error) {
 		}
 		return append(raw, text...), err
 	}
+	if part.UTF8 && !g.s.enabled.utf8 && !g.s.enabled.rev2 { // RFC 6855, 4
+		return nil, bad("UTF8 is not enabled")
+	}
 	size := part.Literal.Size()
 	if err := g.grow(size, int64(len(raw))); err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package imap
 import (
 	"errors"
 	"math"
+	"strings"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -15,9 +16,16 @@ import (
 // the account may read.
 func (s *Session) dereference(text string) ([]byte, error) {
 	refuse := &imap.Error{Type: imap.StatusResponseTypeNo, Code: codeBadURL + imap.ResponseCode(" "+quoted(text)), Text: "URL cannot be read"}
-	url, err := syntax.ParseMessageURL(text)
+	absolute := text
+	if strings.HasPrefix(text, ";") && s.selected != nil { // relative to the selected mailbox
+		absolute = "/selected/" + text
+	}
+	url, err := syntax.ParseMessageURL(absolute)
 	if err != nil {
 		return nil, refuse
+	}
+	if absolute != text {
+		url.Mailbox = s.selected.box.name
 	}
 	b, err := s.lookup(url.Mailbox)
 	if err == nil {

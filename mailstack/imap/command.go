@@ -113,10 +113,11 @@ func (s *Session) run(c *call) error {
 	case command.selected && s.selected == nil:
 		return bad("No mailbox is selected")
 	}
-	if s.enabled.uidOnly && command.numbers { // RFC 9586, 3
-		return &imap.Error{Type: imap.StatusResponseTypeBad, Code: "UIDREQUIRED", Text: "Message numbers are not available"}
+	if _, variant := commands["UID "+c.name]; s.enabled.uidOnly && variant && c.name != "EXPUNGE" {
+		return errUIDRequired
 	}
 	before := s.selected
+	s.uidCommand = c.uid
 	err := command.run(s, c)
 	if s.selected != nil && s.selected == before && !s.ended && !c.answered {
 		s.update(!command.numbers)

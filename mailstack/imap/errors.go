@@ -42,7 +42,6 @@ var knownErrors = []struct {
 	{store.ErrMailboxInUse, no(imap.ResponseCodeCannot, "This mailbox cannot be removed or renamed")},
 	{store.ErrMailboxName, no(imap.ResponseCodeCannot, "This is not a valid mailbox name")},
 	{store.ErrTooManyBoxes, no(imap.ResponseCodeLimit, "Too many mailboxes")},
-	{store.ErrSpecialUse, no(codeUseAttr, "Another mailbox has this special use")},
 	{store.ErrFlags, no(imap.ResponseCodeCannot, "These flags cannot be stored")},
 	{store.ErrNoMessage, errExpungeIssued},
 	{store.ErrTooLarge, no(imap.ResponseCodeTooBig, "Message is too big")},
@@ -58,7 +57,8 @@ var knownErrors = []struct {
 var (
 	errUnavailable   = no(imap.ResponseCodeUnavailable, "Temporarily unavailable, try again later")
 	errNoRights      = no(imap.ResponseCodeNoPerm, "You have no right to do this")
-	errExpungeIssued = no(codeExpungeIssued, "Some of the messages no longer exist") // RFC 5530, 3
+	errExpungeIssued = no(codeExpungeIssued, "Some of the messages no longer exist")                                                 // RFC 5530, 3
+	errUIDRequired   = &imap.Error{Type: imap.StatusResponseTypeBad, Code: "UIDREQUIRED", Text: "Message numbers are not available"} // RFC 9586, 3
 	errReadOnly      = no(imap.ResponseCodeNoPerm, "Mailbox was opened read-only")
 	errNoMailbox     = no(imap.ResponseCodeNonExistent, "No such mailbox")
 )

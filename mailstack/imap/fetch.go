@@ -2,6 +2,7 @@ package imap
 
 import (
 	"errors"
+	"reflect"
 	"slices"
 
 	"github.com/emersion/go-imap/v2"
@@ -78,8 +79,19 @@ func (s *Session) fetch(c *call) error {
 
 var errPartly = errors.New("some messages are gone")
 
+// distinct leaves out items that were named before.
+func distinct(items []syntax.FetchItem) []syntax.FetchItem {
+	var list []syntax.FetchItem
+	for _, item := range items {
+		if !slices.ContainsFunc(list, func(other syntax.FetchItem) bool { return reflect.DeepEqual(item, other) }) {
+			list = append(list, item)
+		}
+	}
+	return list
+}
+
 func (s *Session) fetcher(c *call, args syntax.Fetch) *fetcher {
-	f := &fetcher{s: s, items: args.Items, chunk: make([]mailbox.Message, 0, 16)}
+	f := &fetcher{s: s, items: distinct(args.Items), chunk: make([]mailbox.Message, 0, 16)}
 	kinds := make(map[syntax.FetchKind]bool)
 	for _, item := range args.Items {
 		kinds[item.Kind] = true

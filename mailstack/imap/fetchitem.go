@@ -1,6 +1,7 @@
 package imap
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -38,18 +39,18 @@ func (f *fetcher) item(item *syntax.FetchItem, m *mailbox.Message, content *stor
 		syntax.WriteBodyStructure(w, content.Structure, true)
 	case syntax.FetchRFC822:
 		w.Raw("RFC822 ")
-		w.LiteralBytes(raw)
+		w.LiteralBytes(withoutNUL(raw))
 	case syntax.FetchRFC822Header:
 		w.Raw("RFC822.HEADER ")
-		w.LiteralBytes(section(raw, &syntax.Section{Specifier: imap.PartSpecifierHeader}))
+		w.LiteralBytes(withoutNUL(section(raw, &syntax.Section{Specifier: imap.PartSpecifierHeader})))
 	case syntax.FetchRFC822Text:
 		w.Raw("RFC822.TEXT ")
-		w.LiteralBytes(section(raw, &syntax.Section{Specifier: imap.PartSpecifierText}))
+		w.LiteralBytes(withoutNUL(section(raw, &syntax.Section{Specifier: imap.PartSpecifierText})))
 	case syntax.FetchBodySection:
 		w.Raw("BODY")
 		syntax.WriteSection(w, item.Section)
 		w.SP()
-		w.LiteralBytes(section(raw, item.Section))
+		w.LiteralBytes(withoutNUL(section(raw, item.Section)))
 	case syntax.FetchBinary: // RFC 3516, 4.2
 		w.Raw("BINARY")
 		syntax.WriteSection(w, item.Section)
@@ -75,6 +76,14 @@ func (f *fetcher) item(item *syntax.FetchItem, m *mailbox.Message, content *stor
 		w.Raw("SAVEDATE ")
 		w.DateTime(time.UnixMilli(m.SaveDate).UTC())
 	}
+}
+
+// withoutNUL puts 0x80 in the place of NUL, which no literal may hold (RFC 9051, 9: CHAR8); BINARY gives it as it is.
+func withoutNUL(text []byte) []byte {
+	if bytes.IndexByte(text, 0) < 0 {
+		return text
+	}
+	return bytes.ReplaceAll(text, []byte{0}, []byte{0x80})
 }
 
 // binaries decodes the parts that BINARY items ask for, before anything of the response is written: a part of unknown

@@ -58,8 +58,8 @@ type folder struct {
 // tree is what LIST may show, INBOX first and then by name.
 type tree []folder
 
-// tree returns the account's mailboxes, those that others share with it and the levels above those, and the names it
-// subscribed to that are no mailboxes any more.
+// tree returns the account's mailboxes and those that others share with it, levels above them that are no mailboxes, and
+// names that it subscribed to that are none any more.
 func (s *Session) tree() (tree, error) {
 	own, err := s.server.store.Mailboxes(s.ctx, s.account.ID)
 	if err != nil {
@@ -91,11 +91,9 @@ func (s *Session) tree() (tree, error) {
 		}
 	}
 	for _, f := range list {
-		if !f.own {
-			for i := range f.name {
-				if f.name[i] == delimiter {
-					add(folder{box: box{name: f.name[:i]}, virtual: true})
-				}
+		for i := range f.name {
+			if f.name[i] == delimiter {
+				add(folder{box: box{name: f.name[:i]}, virtual: true})
 			}
 		}
 	}
@@ -127,11 +125,14 @@ func (t tree) response(i int, args syntax.List) (r syntax.ListResponse, ok bool)
 	if f.virtual && !hasChildren && !args.Select.Has(syntax.SelectSubscribed) {
 		return r, false // a subscription to what is no mailbox
 	}
-	if args.Select.Has(syntax.SelectSubscribed) && !f.subscribed {
-		if !args.Select.Has(syntax.SelectRecursiveMatch) || !childSubscribed {
+	if args.Select.Has(syntax.SelectSubscribed) {
+		below := args.Select.Has(syntax.SelectRecursiveMatch) && childSubscribed
+		if !f.subscribed && !below {
 			return r, false
 		}
-		r.ChildInfo = []string{"SUBSCRIBED"} // RFC 5258, 4
+		if below {
+			r.ChildInfo = []string{"SUBSCRIBED"} // RFC 5258, 4
+		}
 	}
 	if args.Select.Has(syntax.SelectSpecialUse) && f.SpecialUse == "" {
 		return r, false
@@ -139,8 +140,8 @@ func (t tree) response(i int, args syntax.List) (r syntax.ListResponse, ok bool)
 	switch {
 	case f.virtual && !hasChildren:
 		r.Attrs = append(r.Attrs, imap.MailboxAttrNonExistent)
-	case f.virtual:
-		r.Attrs = append(r.Attrs, imap.MailboxAttrNoSelect)
+	case f.virtual: // RFC 5258, 3: \NonExistent says more, \Noselect is known to all
+		r.Attrs = append(r.Attrs, imap.MailboxAttrNonExistent, imap.MailboxAttrNoSelect)
 	}
 	if f.subscribed && (args.Select.Has(syntax.SelectSubscribed) || args.Return.Subscribed) {
 		r.Attrs = append(r.Attrs, imap.MailboxAttrSubscribed)

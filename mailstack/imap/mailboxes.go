@@ -89,9 +89,6 @@ func (s *Session) deleteMailbox(c *call) error {
 		s.update(true)
 	}
 	err = s.server.store.DeleteMailbox(s.ctx, b.ID, s)
-	if errors.Is(err, store.ErrMailboxInUse) && b.Name != inbox {
-		return no(imap.ResponseCodeHasChildren, "Mailbox has mailboxes below it")
-	}
 	if err == nil && own {
 		s.unselect()
 		s.w.Raw("* OK [CLOSED] The selected mailbox was removed\r\n")

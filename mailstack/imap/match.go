@@ -81,6 +81,9 @@ func (c *compiler) compile(key syntax.SearchKey) (matcher, error) {
 	case syntax.Fuzzy: // RFC 6203: how loosely is up to us; case and accents never count
 		return c.compile(k.Key)
 	case syntax.SeqNums:
+		if c.s.enabled.uidOnly {
+			return nil, errUIDRequired
+		}
 		exists := c.s.selected.view.Exists()
 		return func(m *candidate) verdict { return of(inSet(m.Seq, k.Set, exists)) }, nil
 	case syntax.UIDs:

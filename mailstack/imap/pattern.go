@@ -32,6 +32,10 @@ func matches(name, pattern string) bool {
 	// reach[i]: what was read of the pattern matches the first i bytes of the name.
 	reach := make([]bool, len(name)+1)
 	reach[0] = true
+	fold := 0 // so many bytes of the name are INBOX as a first level, in whatever case (RFC 9051, 5.1)
+	if first, _, _ := strings.Cut(name, string(delimiter)); first == inbox {
+		fold = len(inbox)
+	}
 	for p := range len(pattern) {
 		switch c := pattern[p]; c {
 		case '*', '%':
@@ -42,7 +46,7 @@ func matches(name, pattern string) bool {
 			}
 		default:
 			for i := len(name); i > 0; i-- {
-				reach[i] = reach[i-1] && name[i-1] == c
+				reach[i] = reach[i-1] && (name[i-1] == c || i <= fold && name[i-1]|0x20 == c|0x20)
 			}
 			reach[0] = false
 		}

@@ -55,7 +55,8 @@ func (s *Session) replace(c *call) error {
 		return s.tryCreate(c.name, err)
 	}
 	s.w.Raw("* OK [" + appendUID([]store.Placed{placed}) + "] Replacement message is stored\r\n") // RFC 8508, 3.3
-	if s.enabled.qresync {
+	s.update(false)                                                                               // RFC 8508, 3.3: it comes before the other goes
+	if s.enabled.qresync && !s.ended {
 		s.update(true)
 		if !s.ended {
 			c.code = "HIGHESTMODSEQ " + strconv.FormatUint(s.selected.view.Status().HighestModSeq, 10)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"runtime"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -37,6 +38,9 @@ func (s *Session) search(c *call) error {
 // find returns the messages that match, ascending, and the highest modification sequence among them if MODSEQ was among the
 // keys. with, if it is not nil, is called for each in order, with what was computed of it when it came.
 func (s *Session) find(c *call, key syntax.SearchKey, charset string, with func(*candidate) error) ([]mailbox.Message, uint64, error) {
+	if s.enabled.utf8 && charset != "" && strings.HasSuffix(c.name, "SEARCH") { // RFC 6855, 3
+		return nil, 0, bad("CHARSET is not used once UTF8=ACCEPT is enabled")
+	}
 	compiled, match, err := s.compile(key, charset)
 	if err != nil {
 		return nil, 0, err
@@ -230,7 +234,16 @@ func (s *Session) answerSearch(c *call, name string, r *syntax.SearchReturn, fou
 			return // RFC 5182, 2.1: nothing but the saving was asked for
 		}
 	}
-	syntax.WriteESearch(s.w, esearch(c, r, found, numbers, modseq))
+	response := esearch(c, r, found, numbers, modseq)
+	if name == "SORT" && len(numbers) > 0 { // RFC 5267, 3.1: the first and the last in this order
+		if r.Min {
+			response.Min = numbers[0]
+		}
+		if r.Max {
+			response.Max = numbers[len(numbers)-1]
+		}
+	}
+	syntax.WriteESearch(s.w, response)
 }
 
 // esearch is the ESEARCH response (RFC 4731, 3.1; RFC 9394, 3.1).

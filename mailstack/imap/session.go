@@ -40,14 +40,15 @@ type Session struct {
 	news      atomic.Bool            // a push is on its way
 	dismissed atomic.Pointer[string] // why the server ends the session
 
-	mu       sync.Mutex // held by the one goroutine that serves the client or pushes to it
-	r        *wire.Reader
-	w        *wire.Writer
-	ended    bool
-	errors   int
-	enabled  enabled
-	selected *selected // nil: no mailbox is selected
-	idling   string    // tag of the IDLE under way; empty: none
+	mu         sync.Mutex // held by the one goroutine that serves the client or pushes to it
+	r          *wire.Reader
+	w          *wire.Writer
+	ended      bool
+	errors     int
+	enabled    enabled
+	selected   *selected // nil: no mailbox is selected
+	uidCommand bool      // a UID command is under way
+	idling     string    // tag of the IDLE under way; empty: none
 }
 
 func newSession(s *Server, c *streams.Conn) *Session {

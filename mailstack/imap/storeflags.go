@@ -113,7 +113,7 @@ func rightFor(f imap.Flag) store.Rights {
 // writeStored is the answer for one message: its UID too if the command named it so.
 func (s *Session) writeStored(m *mailbox.Message, uid bool) {
 	s.beginFetch(m)
-	if uid && !s.enabled.uidOnly {
+	if (uid || s.enabled.qresync) && !s.enabled.uidOnly {
 		s.w.Raw("UID ")
 		s.w.Number(uint64(m.UID))
 		s.w.SP()
@@ -131,7 +131,7 @@ func (s *Session) writeStored(m *mailbox.Message, uid bool) {
 
 func (s *Session) writeModSeq(m *mailbox.Message, uid bool) {
 	s.beginFetch(m)
-	if uid && !s.enabled.uidOnly {
+	if (uid || s.enabled.qresync) && !s.enabled.uidOnly {
 		s.w.Raw("UID ")
 		s.w.Number(uint64(m.UID))
 		s.w.SP()

@@ -68,11 +68,11 @@ func (s *Session) beginFetch(m *mailbox.Message) {
 	s.w.Raw(" FETCH (")
 }
 
-// writeFlagsOf tells the flags of a message, with its UID where the client may need it and its modification sequence where it
+// writeFlagsOf tells the flags of a message, with its UID during UID commands (RFC 9051, 6.4.9) and where resynchronisation needs it and its modification sequence where it
 // asked for those (RFC 7162, 3.1.3 and 3.2.4).
 func (s *Session) writeFlagsOf(m *mailbox.Message, modseq bool) {
 	s.beginFetch(m)
-	if s.enabled.qresync && !s.enabled.uidOnly {
+	if (s.enabled.qresync || s.uidCommand) && !s.enabled.uidOnly {
 		s.w.Raw("UID ")
 		s.w.Number(uint64(m.UID))
 		s.w.Raw(" ")

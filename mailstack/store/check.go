@@ -28,8 +28,6 @@ var rules = []struct{ what, query string }{
 		"SELECT 'mailbox ' || id FROM mailboxes WHERE uid_validity > (SELECT uid_validity FROM meta)"},
 	{"has mailboxes but not one INBOX",
 		`SELECT 'account ' || account FROM mailboxes GROUP BY account HAVING SUM(name = 'INBOX') <> 1`},
-	{"special use occurs twice",
-		`SELECT 'account ' || account || ' ' || special_use FROM mailboxes WHERE special_use <> '' GROUP BY account, special_use HAVING COUNT(*) > 1`},
 	{"counts its mailboxes wrong",
 		`SELECT 'account ' || s.account FROM account_state s WHERE s.mailboxes <> (SELECT COUNT(*) FROM mailboxes m WHERE m.account = s.account)`},
 	{"is in no mailbox",

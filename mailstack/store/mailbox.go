@@ -11,7 +11,7 @@ import (
 )
 
 const selectMailboxes = `SELECT m.id, m.account, m.name, m.uid_validity, m.special_use,
-	EXISTS (SELECT 1 FROM subscriptions b WHERE b.account = m.account AND b.name = m.name), s.uid_next, s.modseq, s.messages, s.unseen, s.deleted, s.size
+	EXISTS (SELECT 1 FROM subscriptions b WHERE b.account = m.account AND b.name = m.name), s.uid_next, s.modseq, s.messages, s.unseen, s.deleted, s.size, m.recent
 	FROM mailboxes m JOIN mailbox_state s ON s.mailbox = m.id `
 
 func readMailbox(r *database.Rows) Mailbox {
@@ -19,7 +19,7 @@ func readMailbox(r *database.Rows) Mailbox {
 		ID: MailboxID(r.Int(0)), Account: AccountID(r.Int(1)), Name: r.Text(2), UIDValidity: uint32(r.Int(3)),
 		SpecialUse: imap.MailboxAttr(r.Text(4)), Subscribed: r.Bool(5),
 		UIDNext: imap.UID(r.Int(6)), HighestModSeq: uint64(r.Int(7)),
-		Messages: uint32(r.Int(8)), Unseen: uint32(r.Int(9)), Deleted: uint32(r.Int(10)), Size: r.Int(11),
+		Messages: uint32(r.Int(8)), Unseen: uint32(r.Int(9)), Deleted: uint32(r.Int(10)), Size: r.Int(11), Recent: imap.UID(r.Int(12)),
 	}
 }
 
@@ -134,7 +134,7 @@ func (t *tx) makeMailbox(a *accountState, name string, use imap.MailboxAttr, sub
 	}
 	t.uidValidity++
 	t.touches++
-	id, err := t.db.Insert("INSERT INTO mailboxes (account, name, uid_validity, special_use) VALUES (?, ?, ?, ?)",
+	id, err := t.db.Insert("INSERT INTO mailboxes (account, name, uid_validity, special_use, recent) VALUES (?, ?, ?, ?, 1)",
 		int64(a.id), name, t.uidValidity, string(use))
 	if err != nil {
 		return nil, fmt.Errorf("cannot make mailbox %q: %w", name, err)
@@ -197,8 +197,8 @@ func (s *Store) mailboxOp(ctx context.Context, what string, id MailboxID, apply 
 	return nil
 }
 
-// CreateMailbox makes a mailbox and those above it. Errors: ErrMailboxExists, ErrMailboxName, ErrSpecialUse
-// if another mailbox of the account has the use, ErrTooManyBoxes.
+// CreateMailbox makes a mailbox and those above it. Several may have the same use.
+// Errors: ErrMailboxExists, ErrMailboxName, ErrTooManyBoxes.
 func (s *Store) CreateMailbox(ctx context.Context, account AccountID, name string, use imap.MailboxAttr, origin any) (Mailbox, error) {
 	name, err := normalName(name)
 	if err != nil {
@@ -220,16 +220,13 @@ func (s *Store) CreateMailbox(ctx context.Context, account AccountID, name strin
 		if m != nil {
 			return ErrMailboxExists
 		}
-		if err := t.useIsFree(a, use); err != nil {
-			return err
-		}
 		m, err = t.makePath(a, name, use, false, origin)
 		if err != nil {
 			return err
 		}
 		made = Mailbox{
 			ID: m.id, Account: account, Name: name, UIDValidity: m.uidValidity, UIDNext: imap.UID(m.uidNext),
-			HighestModSeq: m.modseq, SpecialUse: use,
+			HighestModSeq: m.modseq, SpecialUse: use, Recent: 1,
 		}
 		made.Subscribed, err = t.subscribed(account, name)
 		return err
@@ -240,14 +237,10 @@ func (s *Store) CreateMailbox(ctx context.Context, account AccountID, name strin
 	return made, nil
 }
 
-func (t *tx) useIsFree(a *accountState, use imap.MailboxAttr) error {
-	if use == "" {
-		return nil
-	}
-	taken, err := t.db.Row(func(*database.Rows) {}, "SELECT 1 FROM mailboxes WHERE account = ? AND special_use = ? AND special_use <> ''",
-		int64(a.id), string(use))
-	if err == nil && taken {
-		err = ErrSpecialUse
-	}
-	return err
+// SetRecent notes that messages below a UID are recent no more; it never goes back.
+func (s *Store) SetRecent(ctx context.Context, id MailboxID, uid imap.UID) error {
+	return s.mailboxOp(ctx, "set what is recent", id, func(t *tx, _ *accountState, m *mailboxState) error {
+		_, err := t.db.Exec("UPDATE mailboxes SET recent = ? WHERE id = ? AND recent < ?", uint32(uid), int64(m.id), uint32(uid))
+		return err
+	})
 }

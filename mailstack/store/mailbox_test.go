@@ -64,7 +64,7 @@ func TestCreateMailbox(t *testing.T) {
 		{"Été/", "", "Été", nil},
 		{"inbox", "", "", ErrMailboxExists},
 		{"inbox/below", "", "INBOX/below", nil},
-		{"Envoyés", imap.MailboxAttrSent, "", ErrSpecialUse},
+		{"Envoyés", imap.MailboxAttrSent, "Envoyés", nil},
 		{"Everything", imap.MailboxAttrAll, "Everything", nil},
 		{"", "", "", ErrMailboxName},
 		{"/a", "", "", ErrMailboxName},
@@ -84,7 +84,7 @@ func TestCreateMailbox(t *testing.T) {
 			t.Errorf("%q: %+v, but is %+v", tt.name, m, mailbox(t, s, a, tt.want))
 		}
 	}
-	want := "Archive Drafts Everything INBOX INBOX/below Junk Projects Projects/2026 Projects/2026/Roads Sent Trash Été"
+	want := "Archive Drafts Envoyés Everything INBOX INBOX/below Junk Projects Projects/2026 Projects/2026/Roads Sent Trash Été"
 	if got := names(t, s, a); got != want {
 		t.Errorf("mailboxes %q", got)
 	}
@@ -96,7 +96,7 @@ func TestDeleteMailbox(t *testing.T) {
 	a := makeAccounts(t, s, 1, 0)[0]
 	raw := testMessage("x", 500)
 	fill(t, s, a, "Old/Letters", keepChunk+50)
-	old, letters := mailbox(t, s, a, "Old"), mailbox(t, s, a, "Old/Letters")
+	letters := mailbox(t, s, a, "Old/Letters")
 	if _, _, err := s.SetFlags(ctx, letters.ID, []imap.UID{1, 2}, FlagChange{Op: imap.StoreFlagsAdd, Flags: []imap.Flag{imap.FlagDeleted}}, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -105,10 +105,8 @@ func TestDeleteMailbox(t *testing.T) {
 	}
 	deliver(t, s, a, "", raw)
 	w := s.Watch(letters.ID)
-	for name, id := range map[string]MailboxID{"INBOX": mailbox(t, s, a, "INBOX").ID, "Old": old.ID} {
-		if err := s.DeleteMailbox(ctx, id, nil); !errors.Is(err, ErrMailboxInUse) {
-			t.Errorf("%s: %v", name, err)
-		}
+	if err := s.DeleteMailbox(ctx, mailbox(t, s, a, "INBOX").ID, nil); !errors.Is(err, ErrMailboxInUse) {
+		t.Error(err)
 	}
 	if err := s.DeleteMailbox(ctx, letters.ID, nil); err != nil {
 		t.Fatal(err)

@@ -8,7 +8,7 @@ import (
 // refusals are the errors that are about the request and not about the disk.
 var refusals = []error{
 	ErrNoAccount, ErrNoMailbox, ErrMailboxExists, ErrMailboxInUse, ErrNoMessage, ErrOverQuota,
-	ErrMailboxName, ErrSpecialUse, ErrTooManyBoxes, ErrFlags, ErrNoItem, ErrInvalidAccount,
+	ErrMailboxName, ErrTooManyBoxes, ErrFlags, ErrNoItem, ErrInvalidAccount,
 	errShareLost, ErrACL, ErrMetadataTooMany, ErrMetadataTooLarge, ErrMetadataName,
 }
 

@@ -7,18 +7,11 @@ import (
 	"gouv.tg/messagerie/mailstack/store/database"
 )
 
-// DeleteMailbox removes a mailbox with its messages, rights and annotations. INBOX and mailboxes with others below them
-// give ErrMailboxInUse. The messages count no more at once and are swept up in steps afterwards.
+// DeleteMailbox removes a mailbox with its messages, rights and annotations; those below it stay. INBOX gives
+// ErrMailboxInUse. The messages count no more at once and are swept up in steps afterwards.
 func (s *Store) DeleteMailbox(ctx context.Context, id MailboxID, origin any) error {
 	return s.mailboxOp(ctx, "delete a mailbox", id, func(t *tx, a *accountState, m *mailboxState) error {
 		if m.name == inbox {
-			return ErrMailboxInUse
-		}
-		below, err := t.below(m)
-		if err != nil {
-			return err
-		}
-		if len(below) > 0 {
 			return ErrMailboxInUse
 		}
 		if _, err := t.db.Exec("INSERT INTO doomed (mailbox, account, name, removed) VALUES (?, ?, ?, ?)",

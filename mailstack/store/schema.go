@@ -50,9 +50,9 @@ CREATE TABLE mailboxes (
   name         TEXT    NOT NULL,
   uid_validity INTEGER NOT NULL UNIQUE,
   special_use  TEXT    NOT NULL,
+  recent       INTEGER NOT NULL, -- messages from this UID on are recent (RFC 3501, 2.3.2)
   UNIQUE (account, name)
 );
-CREATE UNIQUE INDEX mailboxes_special_use ON mailboxes (account, special_use) WHERE special_use <> '';
 CREATE TABLE mailbox_state (
   mailbox  INTEGER PRIMARY KEY,
   uid_next INTEGER NOT NULL,

@@ -21,7 +21,6 @@ var (
 	ErrDiskFull       = errors.New("disk is full")
 	ErrLocked         = errors.New("store is in use by another process")
 	ErrMailboxName    = errors.New("not a mailbox name")
-	ErrSpecialUse     = errors.New("another mailbox has this special use")
 	ErrTooManyBoxes   = errors.New("account has too many mailboxes")
 	ErrFlags          = errors.New("flags cannot be stored")
 	ErrTooLarge       = errors.New("message is too large to be stored")
@@ -123,6 +122,7 @@ type Mailbox struct {
 	Unseen        uint32
 	Deleted       uint32
 	Size          int64
+	Recent        imap.UID // messages from this UID on are recent (RFC 3501, 2.3.2), as far as was noted
 }
 
 // Message is the index entry of one message; its text is read with Store.ReadMessage.

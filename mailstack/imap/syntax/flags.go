@@ -43,6 +43,9 @@ func flag(r *wire.Reader) (imap.Flag, error) {
 func flagList(r *wire.Reader) (flags []imap.Flag, err error) {
 	err = r.List(func() error {
 		f, err := flag(r)
+		if f == flagRecent {
+			err = wire.Bad(`\Recent is not for clients to set`) // RFC 3501, section 9, flag
+		}
 		flags = append(flags, f)
 		return err
 	})

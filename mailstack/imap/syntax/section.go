@@ -22,7 +22,7 @@ func sectionSpec(r *wire.Reader) (*Section, error) {
 		var more bool
 		number, word, more = strings.Cut(word, ".")
 		n, err := strconv.ParseUint(number, 10, 32)
-		if err != nil || n == 0 || len(s.Part) == maxPartDepth || more && word == "" {
+		if err != nil || number[0] == '0' || len(s.Part) == maxPartDepth || more && word == "" {
 			return nil, wire.Bad("number of part is malformed")
 		}
 		s.Part = append(s.Part, int(n))

@@ -12,8 +12,12 @@ func ParseSelect(r *wire.Reader) (s Select, err error) {
 		return s, err
 	}
 	if r.Accept(' ') {
-		if err = r.List(func() error { return s.parameter(r) }); err != nil {
+		parameters := 0
+		if err = r.List(func() error { parameters++; return s.parameter(r) }); err != nil {
 			return s, err
+		}
+		if parameters == 0 {
+			return s, wire.Bad("list of parameters is empty")
 		}
 	}
 	return s, r.CRLF()
