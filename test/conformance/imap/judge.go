@@ -106,7 +106,7 @@ func (r *trial) match(c *talk, s script.Step, got []*response.Response, problem 
 	}
 	for i, response := range got {
 		if !used[i] && slices.Contains(closed, response.Type) && slices.Contains(types, response.Type) &&
-			!slices.Contains(open, response.Type) {
+			!slices.Contains(open, response.Type) && !unsolicited(response) {
 			problem("nobody expected: %s", response)
 		}
 	}
@@ -188,4 +188,19 @@ func (r *trial) watch(c *talk, s script.Step) error {
 			return fmt.Errorf("line %d: did not come: %w; got %s", missing[0].Line, err, list(c.seen, missing[0].TypeOf()))
 		}
 	}
+}
+
+// unsolicited tells whether a FETCH may come at any time: news of flags and nothing else.
+func unsolicited(r *response.Response) bool {
+	if r.Type != "FETCH" && r.Type != "UIDFETCH" {
+		return false
+	}
+	items := response.Items(r.Args[0])
+	for name := range items {
+		if name != "FLAGS" && name != "UID" && name != "MODSEQ" {
+			return false
+		}
+	}
+	_, ok := items["FLAGS"]
+	return ok
 }
