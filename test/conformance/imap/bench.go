@@ -113,7 +113,21 @@ func (b *bench) open() error {
 	if err != nil {
 		return err
 	}
+	first, err := b.dial("P", false, nil)
+	if err != nil {
+		return err
+	}
+	defer first.Close()
+	if err := b.learn(first); err != nil {
+		return err
+	}
 	b.capabilities = slices.Clone(c.Capabilities)
+	for _, name := range first.Capabilities {
+		// Mechanisms and what login itself needs are told before login.
+		if (strings.HasPrefix(name, "AUTH=") || name == "SASL-IR") && !slices.Contains(b.capabilities, name) {
+			b.capabilities = append(b.capabilities, name)
+		}
+	}
 	all, err := do(c, `LIST "" ""`)
 	if err != nil {
 		return err

@@ -97,8 +97,8 @@ func (b *bench) script(t *testing.T, s *script.Script, reasons map[string]string
 				t.Skipf("known deviation: %s\n%s", reason, strings.Join(problems, "\n"))
 			case len(problems) > 0:
 				b.sum.Failed++
-				t.Errorf("%s:%d %s\n%s\ntranscript:\n%s", s.Name, test.Line, s.About, strings.Join(problems, "\n"),
-					strings.Join(transcript, "\n"))
+				t.Errorf("%s:%d: %s\n(%s)\n%s\ntranscript:\n%s", s.Name, test.Line, test.Title, s.About,
+					strings.Join(problems, "\n"), strings.Join(transcript, "\n"))
 			case isKnown:
 				b.sum.Failed++
 				t.Errorf("passes, but is listed as a known deviation: %s", reason)

@@ -101,16 +101,22 @@ func (r *trial) send(c *talk, s script.Step) (*session.Command, error) {
 	return cmd, c.Write(pending)
 }
 
-// raw writes octets as they are. "$newtag" in them is the tag of a command that begins here and is awaited with "=".
+// raw writes octets as they are. "$newtag" in them begins a command there, with a tag of its own;
+// it is awaited with "=".
 func (r *trial) raw(c *talk, text string) error {
 	raw, err := unquote(text)
 	if err != nil {
 		return err
 	}
-	if before, after, ok := strings.Cut(raw, "$newtag"); ok {
+	for {
+		before, after, ok := strings.Cut(raw, "$newtag")
+		if !ok {
+			break
+		}
 		c.Mark()
 		tag := c.NewTag()
-		c.sent = append(c.sent, c.Begin(tag, strings.TrimSpace(after)))
+		line, _, _ := strings.Cut(after, "\r\n")
+		c.sent = append(c.sent, c.Begin(tag, strings.TrimSpace(line)))
 		raw = before + tag + after
 	}
 	if raw, err = r.vars.Expand(raw); err != nil {

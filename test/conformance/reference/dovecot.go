@@ -72,14 +72,14 @@ base_dir = DIR/run
 state_dir = DIR/state
 log_path = DIR/log
 listen = 127.0.0.1
-ssl = yes
+ssl = required
 ssl_cert = <CERT
 ssl_key = <KEY
 ssl_min_protocol = TLSv1.2
 disable_plaintext_auth = yes
-login_trusted_networks =
 auth_mechanisms = plain login scram-sha-1 scram-sha-256
 auth_failure_delay = 0 secs
+login_trusted_networks =
 first_valid_uid = 1
 mail_fsync = never
 mail_location = sdbox:~/dbox
@@ -155,6 +155,7 @@ namespace shared {
 }
 plugin {
   acl = vfile
+  acl_anyone = allow
   acl_shared_dict = file:DIR/mail/shared.db
   quota = count:User quota
   quota_rule = *:storage=100M:messages=10000

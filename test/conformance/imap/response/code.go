@@ -59,8 +59,9 @@ func (p *parser) code() Code {
 		p.sp()
 		one(p.parenthesised(p.objectID))
 	case "BADURL":
+		// RFC 4469 section 5: url-resp-text is bare text without "]".
 		p.sp()
-		one(p.str())
+		one(Node{Text: p.while("a URL", func(c byte) bool { return c >= ' ' && c < 0x7f && c != ']' })})
 	case "NOUPDATE":
 		p.sp()
 		one(p.quoted())

@@ -1,6 +1,7 @@
 package script
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -94,7 +95,7 @@ func (m *matcher) one(p Pat, n response.Node) bool {
 	case Text:
 		return leaf && m.expand(p.Text) == n.Text
 	case Match:
-		return leaf && p.Regexp.MatchString(n.Text)
+		return leaf && m.regexp(p.Text, n.Text)
 	case Block:
 		return leaf && m.block == n.Text
 	case Content:
@@ -132,6 +133,25 @@ func (m *matcher) one(p Pat, n response.Node) bool {
 		return n.Kind == response.List && m.loose(p.List, n.List)
 	}
 	return false
+}
+
+// regexp matches a whole text; variables in the expression stand for their text.
+func (m *matcher) regexp(expression, text string) bool {
+	quoted := m.Clone()
+	for name, value := range quoted.Values {
+		quoted.Values[name] = regexp.QuoteMeta(value)
+	}
+	expression, err := quoted.Expand(expression)
+	if err != nil {
+		m.err = err
+		return false
+	}
+	re, err := regexp.Compile("^(?s:" + expression + ")$")
+	if err != nil {
+		m.err = err
+		return false
+	}
+	return re.MatchString(text)
 }
 
 func sequence(s response.Set) (all []uint64) {

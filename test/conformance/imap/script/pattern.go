@@ -33,7 +33,6 @@ type Pat struct {
 	Kind     PatKind
 	Text     string
 	List     []Pat
-	Regexp   *regexp.Regexp
 	Optional bool // [CODE]?
 }
 
@@ -132,7 +131,7 @@ func (l *lexer) one() Pat {
 		return Pat{Kind: Text, Text: l.quoted()}
 	case strings.HasPrefix(rest, `~"`):
 		take(1)
-		return Pat{Kind: Match, Regexp: regexp.MustCompile("^(?s:" + l.quoted() + ")$")}
+		return Pat{Kind: Match, Text: l.quoted()}
 	case c == '|' && (len(rest) == 1 || rest[1] == ')' || rest[1] == ' '):
 		take(1)
 		return Pat{Kind: Block}
@@ -188,7 +187,7 @@ func (l *lexer) quoted() string {
 		l.fail("no closing quote")
 	}
 	l.pos++
-	text, err := strconv.Unquote(strings.ReplaceAll(l.text[start:l.pos], `\$`, `\x01`))
+	text, err := strconv.Unquote(strings.ReplaceAll(l.text[start:l.pos], `\$`, dollar))
 	if err != nil {
 		l.fail(err.Error())
 	}

@@ -22,13 +22,16 @@ func (v *Vars) Clone() *Vars {
 	return c
 }
 
+// dollar stands for \$ of a pattern's string until its variables are expanded: a character no message has.
+const dollar = "\uf8ff"
+
 var (
 	reference = regexp.MustCompile(`\$(/|[a-z][a-z0-9_]*|\{[a-z][a-z0-9_]*\}|\([^()]*\))`)
 	repeat    = regexp.MustCompile(`\$rep\('([^']*)',\s*(\d+)\)`)
 )
 
 // Expand replaces $name, ${name}, $/, $(sum of names and numbers) and $rep('text', count). A lone dollar and one before
-// a capital letter stay as they are; \x01, which is \$ in a script's strings, becomes a dollar.
+// a capital letter stay as they are, and \$ in a pattern's string is a dollar.
 func (v *Vars) Expand(text string) (string, error) {
 	var problem error
 	text = repeat.ReplaceAllStringFunc(text, func(match string) string {
@@ -55,7 +58,7 @@ func (v *Vars) Expand(text string) (string, error) {
 		}
 		return value
 	})
-	return strings.ReplaceAll(text, "\x01", "$"), problem
+	return strings.ReplaceAll(text, dollar, "$"), problem
 }
 
 // Sum computes a sum or difference of numbers, variables and sizes of messages: "uidnext + 2", "plain.size - 1".
