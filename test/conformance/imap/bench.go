@@ -185,7 +185,12 @@ func (b *bench) vars(s *script.Script) *script.Vars {
 	plain := func(parts ...string) string {
 		return base64.StdEncoding.EncodeToString([]byte(strings.Join(parts, "\x00")))
 	}
+	bearer := func(token string) string {
+		text := "n,a=" + t.User + ",\x01auth=Bearer " + token + "\x01\x01" // RFC 7628 section 3.1
+		return base64.StdEncoding.EncodeToString([]byte(text))
+	}
 	return &script.Vars{Messages: s.Messages, Values: map[string]string{
+		"bearer": bearer(t.Token), "bearerwrong": bearer("not-a-token"),
 		"plain": plain("", t.User, t.Password), "plainwrong": plain("", t.User, "not "+t.Password),
 		"plainself": plain(t.User, t.User, t.Password), "plainother": plain(t.User2, t.User, t.Password),
 		"m": m, "m2": m + "b", "m3": m + "c", "/": b.separator, "others": b.others,

@@ -56,7 +56,8 @@ func Dovecot(t testing.TB) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Addr, s.PlainAddr = fmt.Sprintf("%s:%d", host, secure), fmt.Sprintf("%s:%d", host, plain)
+	// A client from the address it connects to counts as local, and local ones need no TLS; 127.0.0.1 is another.
+	s.Addr, s.PlainAddr = fmt.Sprintf("%s:%d", other, secure), fmt.Sprintf("%s:%d", other, plain)
 	text := strings.NewReplacer("DIR", dir, "UID", owner.Uid, "CERT", certFile, "KEY", keyFile,
 		"SECURE", strconv.Itoa(secure), "PLAINPORT", strconv.Itoa(plain)).Replace(dovecotConfig)
 	if err := os.WriteFile(s.Config, []byte(text), 0o644); err != nil {
@@ -66,12 +67,15 @@ func Dovecot(t testing.TB) *Server {
 	return s
 }
 
+// other is a loopback address that no client comes from.
+const other = "127.0.0.2"
+
 const dovecotConfig = `
 protocols = imap
 base_dir = DIR/run
 state_dir = DIR/state
 log_path = DIR/log
-listen = 127.0.0.1
+listen = 127.0.0.2
 ssl = required
 ssl_cert = <CERT
 ssl_key = <KEY

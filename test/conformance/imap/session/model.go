@@ -189,6 +189,11 @@ func (m *Model) code(r *response.Response) {
 		if len(from.Numbers()) != len(to.Numbers()) {
 			m.violate("COPYUID with sets of %d and %d: %s", len(from.Numbers()), len(to.Numbers()), r)
 		}
+	case "INPROGRESS":
+		// RFC 9585 section 4: the tag, when there is one, is that of a command under way.
+		if len(r.Code.Args) == 1 && r.Code.Args[0].List[0].Kind == response.Quoted && m.find(r.Code.Args[0].List[0].Text) == nil {
+			m.violate("INPROGRESS of a command that is not under way: %s", r)
+		}
 	case "UNSEEN":
 		if r.Tag == "*" && m.running("SELECT", "EXAMINE") && len(m.Messages) > 0 && int(number()) > len(m.Messages) {
 			m.violate("UNSEEN beyond the mailbox (%d): %s", len(m.Messages), r)
