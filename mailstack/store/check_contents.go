@@ -55,7 +55,7 @@ func (c *checker) content(content checkedContent, buf []byte) ([]byte, error) {
 	raw, err := c.s.log.ReadInto(content.ref, buf)
 	if err != nil {
 		// It may have been moved or removed since.
-		raw, err = c.s.readContent(c.ctx, ErrNoMessage, selectContentRef, content.id)
+		raw, err = c.s.readContent(c.ctx, buf, ErrNoMessage, selectContentRef, content.id)
 	}
 	switch {
 	case c.ctx.Err() != nil:

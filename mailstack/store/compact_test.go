@@ -383,3 +383,14 @@ func TestCompactBesideOthers(t *testing.T) {
 		t.Errorf("only %d segments were removed", removed)
 	}
 }
+
+func TestReadContentInto(t *testing.T) {
+	s, inbox := sparseStore(t, Options{}, 3, 1)
+	var buf []byte
+	for _, uid := range []int{2, 1, 3, 1} {
+		var err error
+		if buf, err = s.ReadContentInto(context.Background(), ContentID(uid), buf); err != nil || !bytes.Equal(buf, numbered(uid)) {
+			t.Errorf("content %d of mailbox %d: %v", uid, inbox.ID, err)
+		}
+	}
+}

@@ -174,7 +174,12 @@ const selectContentRef = "SELECT " + refColumns + " FROM contents c WHERE c.id =
 // ReadContent returns a message's bytes as they were stored, checked against their checksum; ErrNoMessage if nothing
 // refers to them any more.
 func (s *Store) ReadContent(ctx context.Context, id ContentID) ([]byte, error) {
-	raw, err := s.readContent(ctx, ErrNoMessage, selectContentRef, int64(id))
+	return s.ReadContentInto(ctx, id, nil)
+}
+
+// ReadContentInto is ReadContent into the caller's memory if its capacity suffices, whatever its length.
+func (s *Store) ReadContentInto(ctx context.Context, id ContentID, buf []byte) ([]byte, error) {
+	raw, err := s.readContent(ctx, buf, ErrNoMessage, selectContentRef, int64(id))
 	if err != nil {
 		if !errors.Is(err, ErrNoMessage) && ctx.Err() == nil {
 			s.logger.Error("cannot read a message", "content", int64(id), "error", err)

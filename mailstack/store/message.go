@@ -89,7 +89,7 @@ func (s *Store) stored(ctx context.Context, column string, id MailboxID, uid ima
 // ReadMessage returns a message's bytes as they were delivered, checked against their checksum;
 // ErrNoMessage if there is no such message.
 func (s *Store) ReadMessage(ctx context.Context, id MailboxID, uid imap.UID) ([]byte, error) {
-	raw, err := s.readContent(ctx, ErrNoMessage,
+	raw, err := s.readContent(ctx, nil, ErrNoMessage,
 		"SELECT "+refColumns+" FROM messages m JOIN contents c ON c.id = m.content WHERE m.mailbox = ? AND m.uid = ?", int64(id), uint32(uid))
 	if err != nil {
 		if !errors.Is(err, ErrNoMessage) {

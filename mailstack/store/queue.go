@@ -67,7 +67,7 @@ func (s *Store) QueueChanged() <-chan struct{} { return s.queueChanged.wait() }
 
 // ReadQueued returns the message of an item; ErrNoItem if there is none.
 func (s *Store) ReadQueued(ctx context.Context, id int64) ([]byte, error) {
-	raw, err := s.readContent(ctx, ErrNoItem, "SELECT "+refColumns+" FROM queue q JOIN contents c ON c.id = q.content WHERE q.id = ?", id)
+	raw, err := s.readContent(ctx, nil, ErrNoItem, "SELECT "+refColumns+" FROM queue q JOIN contents c ON c.id = q.content WHERE q.id = ?", id)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read queue item %d: %w", id, err)
 	}
@@ -154,15 +154,15 @@ func readRef(r *database.Rows) segment.Ref {
 	}
 }
 
-// readContent reads the bytes that a query refers to; missing is the error if it finds no row. If compaction has moved
-// them before they were read, it looks again where they are.
-func (s *Store) readContent(ctx context.Context, missing error, sql string, args ...any) ([]byte, error) {
+// readContent reads the bytes that a query refers to, into buf if it is large enough; missing is the error if it finds no
+// row. If compaction has moved the bytes before they were read, it looks again where they are.
+func (s *Store) readContent(ctx context.Context, buf []byte, missing error, sql string, args ...any) ([]byte, error) {
 	for again := false; ; again = true {
 		ref, err := s.place(ctx, missing, sql, args...)
 		if err != nil {
 			return nil, err
 		}
-		raw, err := s.log.Read(ref)
+		raw, err := s.log.ReadInto(ref, buf)
 		if again || !errors.Is(err, fs.ErrNotExist) {
 			return raw, err
 		}
