@@ -7,7 +7,8 @@
 // Postfix does, and /usr/sbin/postfix, /usr/sbin/dovecot, strace and, for mox, the Go module proxy; who is missing is left out and said.
 //
 // The table goes to standard output, progress to standard error, and the figures to test/bench/out/peers.json: a report.Report, whose
-// fields say what they are. "Ours is" is how many times better ours is: above 1 ours is better, whichever way is better.
+// fields say what they are. "Ours is" is how many times better ours is: above 1 ours is better, whichever way is better. "Of ours" is
+// how many times our processor time a peer's processes take for the same: it hardly depends on what else the machine does.
 package main
 
 import (

@@ -52,6 +52,7 @@ type Result struct {
 	// ServerCPUMillis and ClientCPUMillis are processor time for each operation, user and system: of the peer's processes together, and
 	// of the generator. Unlike rates they hardly depend on what else the machine does.
 	ServerCPUMillis float64            `json:"serverCPUMillis"`
+	CPURatio        float64            `json:"cpuRatio,omitempty"` // how many times more of ServerCPUMillis than ours
 	ClientCPUMillis float64            `json:"clientCPUMillis"`
 	ClientCPUShare  float64            `json:"clientCPUShare"`  // of all cores while the rounds lasted
 	Extra           map[string]float64 `json:"extra,omitempty"` // of the last round
@@ -114,6 +115,9 @@ func (r *Report) Finish(ours string) {
 			continue
 		}
 		for _, result := range m.Results {
+			if reference.ServerCPUMillis > 0 {
+				result.CPURatio = result.ServerCPUMillis / reference.ServerCPUMillis
+			}
 			switch {
 			case result.Median <= 0:
 			case m.Better == string(measure.Higher):

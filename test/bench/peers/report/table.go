@@ -16,24 +16,24 @@ func (r *Report) Print(out io.Writer) error {
 		fmt.Fprintf(out, "%s %s: %s\n", p.Name, p.Version, strings.Join(p.Settings, "; "))
 	}
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(w, "\nMEASURE\tPEER\tMEDIAN\tUNIT\tOURS IS\tP50 MS\tP99 MS\tSERVER CPU MS\tCLIENT CPU\tROUNDS")
+	fmt.Fprintln(w, "\nMEASURE\tPEER\tMEDIAN\tUNIT\tOURS IS\tP50 MS\tP99 MS\tSERVER CPU MS\tOF OURS\tCLIENT CPU\tROUNDS")
 	for _, m := range r.Measures {
 		name := m.Name
 		for _, result := range m.Results {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", name, result.Peer, number(result.Median), m.Unit, result.comparison(),
-				number(result.P50Millis), number(result.P99Millis), number(result.ServerCPUMillis), percent(result.ClientCPUShare), result.rounds())
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", name, result.Peer, number(result.Median), m.Unit, times(result.Ratio),
+				number(result.P50Millis), number(result.P99Millis), number(result.ServerCPUMillis), times(result.CPURatio), percent(result.ClientCPUShare), result.rounds())
 			name = ""
 		}
 	}
 	return w.Flush()
 }
 
-// comparison says how many times better ours is.
-func (r *Result) comparison() string {
-	if r.Ratio == 0 {
+// times is how many times better ours is, or how many times ours another needs.
+func times(ratio float64) string {
+	if ratio == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%.2f x", r.Ratio)
+	return fmt.Sprintf("%.2f x", ratio)
 }
 
 func (r *Result) rounds() string {
