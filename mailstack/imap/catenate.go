@@ -38,7 +38,7 @@ func (s *Session) dereference(text string) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	}
-	view, err := s.server.mailboxes.Open(s.ctx, b.ID, nil)
+	view, err := s.server.mailboxes.Open(s.ctx, b.ID, false, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -58,7 +58,7 @@ func (s *Session) fetch(c *call) error {
 		}
 	}
 	f := s.fetcher(c, args)
-	err = s.selected.view.Each(s.ctx, set, func(m mailbox.Message) error {
+	err = s.selected.view.EachAlsoGone(s.ctx, set, func(m mailbox.Message) error {
 		if m.ModSeq <= args.ChangedSince {
 			return nil
 		}
@@ -157,7 +157,7 @@ func (f *fetcher) flush() error {
 func (f *fetcher) markSeen() ([]imap.UID, error) {
 	var unseen []imap.UID
 	for i := range f.chunk {
-		if !f.chunk[i].Flags.Has(imap.FlagSeen) {
+		if !f.chunk[i].Gone && !f.chunk[i].Flags.Has(imap.FlagSeen) {
 			unseen = append(unseen, f.chunk[i].UID)
 		}
 	}
@@ -225,7 +225,7 @@ func (f *fetcher) message(m *mailbox.Message, content *store.Content, flagsChang
 	}
 	if flagsChanged && !f.flags {
 		s.w.Raw(" FLAGS (")
-		s.flags(m.Flags)
+		s.flags(m)
 		s.w.Raw(")")
 	}
 	if f.modseq || flagsChanged && s.enabled.condStore && !f.modseqItem() {

@@ -20,7 +20,7 @@ func (f *fetcher) item(item *syntax.FetchItem, m *mailbox.Message, content *stor
 		w.Number(uint64(m.UID))
 	case syntax.FetchFlags:
 		w.Raw("FLAGS (")
-		f.s.flags(m.Flags)
+		f.s.flags(m)
 		w.Raw(")")
 	case syntax.FetchInternalDate:
 		w.Raw("INTERNALDATE ")

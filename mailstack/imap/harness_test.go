@@ -111,6 +111,8 @@ type text struct {
 	conn net.Conn
 	r    *bufio.Reader
 	n    int
+
+	recent bool // show what is recent
 }
 
 func (b *bed) text(commands ...string) *text {
@@ -131,8 +133,22 @@ func (b *bed) textOf(user string, commands ...string) *text {
 	return c
 }
 
-// line reads one response line; a literal in it is taken in with what follows.
+// line reads one response line; a literal in it is taken in with what follows. What is recent is passed over unless the
+// client looks for it.
 func (c *text) line() string {
+	c.t.Helper()
+	for {
+		line := c.raw()
+		if c.recent {
+			return line
+		}
+		if !strings.HasSuffix(line, " RECENT") {
+			return strings.NewReplacer(`(\Recent)`, "()", `(\Recent `, "(").Replace(line)
+		}
+	}
+}
+
+func (c *text) raw() string {
 	c.t.Helper()
 	c.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
 	line, err := c.r.ReadString('\n')
@@ -146,7 +162,7 @@ func (c *text) line() string {
 			if _, err := io.ReadFull(c.r, literal); err != nil {
 				c.t.Fatal(err)
 			}
-			return line[:i] + string(literal) + c.line()
+			return line[:i] + string(literal) + c.raw()
 		}
 	}
 	return line

@@ -93,8 +93,9 @@ func (c *compiler) compile(key syntax.SearchKey) (matcher, error) {
 		return func(m *candidate) verdict { return of(saved.Contains(m.UID)) }, nil
 	case syntax.HasFlag:
 		return func(m *candidate) verdict { return of(m.Flags.Has(k.Flag)) }, nil
-	case syntax.Recent: // no session ever owns \Recent
-		return func(*candidate) verdict { return no_ }, nil
+	case syntax.Recent:
+		view := c.s.selected.view
+		return func(m *candidate) verdict { return of(view.IsRecent(m.UID)) }, nil
 	case syntax.Date:
 		return c.date(k), nil
 	case syntax.SaveDateSupported:

@@ -28,7 +28,7 @@ func TestSearch(t *testing.T) {
 	for _, test := range []struct{ criteria, want string }{
 		{"ALL", " 1 2 3"}, {"1:2", " 1 2"}, {"2:*", " 2 3"}, {"*", " 3"}, {"7:9", ""}, {"UID 3,1", " 1 3"}, {"UID 99:*", " 3"},
 		{"SEEN", " 1"}, {"UNSEEN", " 2 3"}, {"FLAGGED", " 2"}, {"UNANSWERED", " 1 2"}, {"KEYWORD $work", " 2"},
-		{"UNKEYWORD $Work", " 1 3"}, {"RECENT", ""}, {"OLD", " 1 2 3"}, {"NEW", ""}, {"DELETED", ""},
+		{"UNKEYWORD $Work", " 1 3"}, {"RECENT", " 1 2 3"}, {"OLD", ""}, {"NEW", " 2 3"}, {"DELETED", ""},
 		{"BEFORE 15-Oct-2026", " 1"}, {"ON 15-Oct-2026", " 2"}, {"SINCE 15-Oct-2026", " 2 3"}, {"ON 1-Oct-2026", " 1"},
 		{"SENTON 16-Oct-2026", " 2"}, {"SENTBEFORE 16-Oct-2026", ""}, {"SENTSINCE 31-Oct-2026", " 1 3"},
 		{"LARGER 300", " 2 3"}, {"SMALLER 300", " 1"},

@@ -48,14 +48,15 @@ func (s *Session) selectMailbox(c *call) error {
 	if err != nil {
 		return s.fail(c.name, err)
 	}
-	view, err := s.server.mailboxes.Open(s.ctx, b.ID, s.wake)
+	readOnly := c.name == "EXAMINE" || !b.writable()
+	view, err := s.server.mailboxes.Open(s.ctx, b.ID, !readOnly && !s.enabled.rev2, s.wake)
 	if err != nil {
 		return s.fail(c.name, err)
 	}
 	if args.CondStore || args.QResync != nil {
 		s.enabled.condStore = true
 	}
-	s.selected = &selected{view: view, box: b, readOnly: c.name == "EXAMINE" || !b.writable()}
+	s.selected = &selected{view: view, box: b, readOnly: readOnly}
 	if err := s.describe(); err != nil {
 		return s.fail(c.name, err)
 	}
@@ -83,7 +84,7 @@ func (s *Session) describe() error {
 	w.Number(uint64(status.Exists))
 	w.Raw(" EXISTS\r\n")
 	if !s.enabled.rev2 {
-		w.Raw("* 0 RECENT\r\n") // no session ever owns \Recent, as in IMAP4rev2
+		s.writeRecent(status.Recent)
 		if !s.enabled.uidOnly {
 			first, err := view.FirstUnseen(s.ctx)
 			if err != nil {

@@ -2,6 +2,7 @@ package imap
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -43,7 +44,7 @@ func TestClientSession(t *testing.T) {
 	m := messages[0]
 	want := strings.ReplaceAll(hello, "\n", "\r\n")
 	if string(m.FindBodySection(section)) != want || m.RFC822Size != int64(len(want)) || m.Envelope.Subject != "Hello" ||
-		m.BodyStructure.MediaType() != "text/plain" || len(m.Flags) != 0 || m.UID != 1 {
+		m.BodyStructure.MediaType() != "text/plain" || !slices.Equal(m.Flags, []imap.Flag{`\Recent`}) || m.UID != 1 {
 		t.Errorf("fetched %+v", m)
 	}
 
@@ -187,8 +188,10 @@ func TestExpunge(t *testing.T) {
 	// Sequence numbers hold until an EXPUNGE may be sent (RFC 9051, 7.5.1).
 	two.want("FETCH 3 UID", "3 FETCH (UID 3)")
 	two.want("SEARCH ALL", "SEARCH 1 3")
-	two.refused("FETCH 2 BODY.PEEK[]", "NO [EXPUNGEISSUED]")
-	two.want("NOOP", "4 EXPUNGE", "2 EXPUNGE")
+	two.want("FETCH 2 (UID FLAGS)", `2 FETCH (UID 2 FLAGS (\Deleted))`) // and so do the messages (RFC 2180, 4.1.1)
+	if got, status := two.do("COPY 2:3 Archive"); !strings.HasPrefix(status, "NO [EXPUNGEISSUED]") || !slices.Equal(got, []string{"4 EXPUNGE", "2 EXPUNGE"}) {
+		t.Errorf("%q %q", got, status)
+	}
 	two.want("FETCH 2 UID", "2 FETCH (UID 3)")
 	b.deliver(hello)
 	two.want("FETCH 1 UID", "1 FETCH (UID 1)", "3 EXISTS")
@@ -373,4 +376,43 @@ func TestCloseSaysBye(t *testing.T) {
 	if line := c.line(); !strings.HasPrefix(line, "* BYE") {
 		t.Error(line)
 	}
+}
+
+func TestRecent(t *testing.T) {
+	b := newBed(t, 0)
+	b.deliver(hello)
+	look, one, two, rev2 := b.text(), b.text(), b.text(), b.text("ENABLE IMAP4rev2")
+	for _, c := range []*text{look, one, two, rev2} {
+		c.recent = true
+	}
+	has := func(got []string, want string) {
+		t.Helper()
+		if !slices.Contains(got, want) {
+			t.Errorf("%q lacks %q", got, want)
+		}
+	}
+	has(look.ok("STATUS INBOX (RECENT)"), "STATUS INBOX (RECENT 1)")
+	has(look.ok("EXAMINE INBOX"), "1 RECENT")
+	has(one.ok("SELECT INBOX"), "1 RECENT")
+	has(two.ok("SELECT INBOX"), "0 RECENT")
+	has(look.ok("STATUS INBOX (RECENT)"), "STATUS INBOX (RECENT 0)")
+	one.want("FETCH 1 FLAGS", `1 FETCH (FLAGS (\Recent))`)
+	two.want("FETCH 1 FLAGS", `1 FETCH (FLAGS ())`)
+	b.deliver(hello)
+	two.want("NOOP", "2 EXISTS", "1 RECENT")
+	one.want("NOOP", "2 EXISTS", "1 RECENT")
+	one.want("SEARCH RECENT", "SEARCH 1")
+	two.want("SEARCH NEW", "SEARCH 2")
+	one.want("SEARCH OLD", "SEARCH 2")
+	b.deliver(hello)
+	rev2.ok("SELECT INBOX")
+	rev2.want("FETCH 3 FLAGS", `3 FETCH (FLAGS ())`)
+	two.ok("CLOSE")
+	one.ok("CLOSE")
+	has(b.text().textRecent().ok("SELECT INBOX"), "1 RECENT")
+}
+
+func (c *text) textRecent() *text {
+	c.recent = true
+	return c
 }

@@ -30,6 +30,13 @@ func (s *Session) writeStatus(b *box, items syntax.StatusItems) error {
 		Messages: b.Messages, UIDNext: b.UIDNext, UIDValidity: b.UIDValidity, Unseen: b.Unseen, Deleted: b.Deleted,
 		Size: b.Size, AppendLimit: s.server.options.MaxMessageBytes, HighestModSeq: b.HighestModSeq, MailboxID: b.ID.ObjectID(),
 	}
+	if items.Has(syntax.StatusRecent) {
+		recent, err := s.server.mailboxes.Recent(s.ctx, b.ID)
+		if err != nil {
+			return err
+		}
+		r.Recent = recent
+	}
 	if items.Has(syntax.StatusDeletedStorage) {
 		size, err := s.deletedStorage(b)
 		if err != nil {
@@ -46,7 +53,7 @@ func (s *Session) deletedStorage(b *box) (int64, error) {
 	if b.Deleted == 0 {
 		return 0, nil
 	}
-	view, err := s.server.mailboxes.Open(s.ctx, b.ID, nil)
+	view, err := s.server.mailboxes.Open(s.ctx, b.ID, false, nil)
 	if err != nil {
 		return 0, err
 	}

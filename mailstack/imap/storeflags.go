@@ -119,7 +119,7 @@ func (s *Session) writeStored(m *mailbox.Message, uid bool) {
 		s.w.SP()
 	}
 	s.w.Raw("FLAGS (")
-	s.flags(m.Flags)
+	s.flags(m)
 	s.w.Raw(")")
 	if s.enabled.condStore {
 		s.w.Raw(" MODSEQ (")

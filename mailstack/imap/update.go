@@ -6,7 +6,6 @@ import (
 	"github.com/emersion/go-imap/v2"
 
 	"gouv.tg/messagerie/mailstack/mailbox"
-	"gouv.tg/messagerie/mailstack/store"
 )
 
 // update tells the client what has happened to the selected mailbox (RFC 9051, 7.5). Only with expunge may messages lose
@@ -24,6 +23,9 @@ func (s *Session) update(expunge bool) {
 		s.w.Raw("* ")
 		s.w.Number(uint64(u.Exists))
 		s.w.Raw(" EXISTS\r\n")
+		if !s.enabled.rev2 {
+			s.writeRecent(u.Recent)
+		}
 	}
 	if u.Keywords != nil {
 		s.writeFlags(u.Keywords)
@@ -78,7 +80,7 @@ func (s *Session) writeFlagsOf(m *mailbox.Message, modseq bool) {
 		s.w.Raw(" ")
 	}
 	s.w.Raw("FLAGS (")
-	s.flags(m.Flags)
+	s.flags(m)
 	s.w.Raw(")")
 	if modseq {
 		s.w.Raw(" MODSEQ (")
@@ -88,12 +90,24 @@ func (s *Session) writeFlagsOf(m *mailbox.Message, modseq bool) {
 	s.w.Raw(")\r\n")
 }
 
-func (s *Session) flags(f store.FlagSet) {
-	for i, flag := range f.List() {
-		if i > 0 {
-			s.w.Raw(" ")
-		}
+// writeRecent tells how many messages are recent (RFC 3501, 7.3.2).
+func (s *Session) writeRecent(n uint32) {
+	s.w.Raw("* ")
+	s.w.Number(uint64(n))
+	s.w.Raw(" RECENT\r\n")
+}
+
+// flags writes the flags of a message, \Recent among them to clients of IMAP4rev1.
+func (s *Session) flags(m *mailbox.Message) {
+	separator := ""
+	if !s.enabled.rev2 && s.selected.view.IsRecent(m.UID) {
+		s.w.Raw(`\Recent`)
+		separator = " "
+	}
+	for _, flag := range m.Flags.List() {
+		s.w.Raw(separator)
 		s.w.Raw(string(flag))
+		separator = " "
 	}
 }
 

@@ -58,7 +58,8 @@ func (m *Mailbox) expunge(gone []store.Entry) {
 	for _, e := range gone {
 		if i, found := m.find(e.UID); found {
 			places = append(places, i)
-			tombs = append(tombs, tomb{e.UID, e.ModSeq})
+			entry := m.entries[i]
+			tombs = append(tombs, tomb{e.UID, e.ModSeq, &entry})
 			m.grownSince = max(m.grownSince, e.ModSeq)
 			m.changed(e.ModSeq, e.UID)
 		}

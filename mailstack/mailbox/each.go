@@ -14,6 +14,17 @@ const eachChunk = 256
 // imap.UIDSet, or nil for all. "*" is the last message; what does not exist is passed over. It ends at f's first error and
 // returns that. Nothing is locked while f runs; f sees each message as it is at some moment during the call.
 func (v *View) Each(ctx context.Context, set imap.NumSet, f func(Message) error) error {
+	return v.EachAlsoGone(ctx, set, func(m Message) error {
+		if m.Gone {
+			v.missed = true
+			return nil
+		}
+		return f(m)
+	})
+}
+
+// EachAlsoGone is Each with the messages of the view that are gone, as they were last, as far as that is known.
+func (v *View) EachAlsoGone(ctx context.Context, set imap.NumSet, f func(Message) error) error {
 	v.missed = false
 	ranges, err := v.ranges(ctx, set)
 	if err != nil {
@@ -40,7 +51,8 @@ func (v *View) Each(ctx context.Context, set imap.NumSet, f func(Message) error)
 	return nil
 }
 
-// Missed tells whether the last Each passed over messages of the view that are gone (RFC 2180, 4).
+// Missed tells whether the last Each passed over messages of the view that are gone (RFC 2180, 4), or EachAlsoGone over some
+// that it could not show.
 func (v *View) Missed() bool { return v.missed }
 
 // chunk copies messages with UIDs from first to last; more says that there are others.
@@ -57,17 +69,26 @@ func (v *View) chunk(ctx context.Context, first, last imap.UID, into []Message) 
 	}
 	i, _ := search(l.live, first)
 	j, _ := findTomb(l.tombs, first)
-	v.missed = v.missed || j < len(l.tombs) && l.tombs[j].uid <= last
-	for ; i < len(l.live) && l.live[i].UID <= last; i++ {
-		if len(into) == eachChunk {
+	for {
+		live := i < len(l.live) && l.live[i].UID <= last
+		dead := j < len(l.tombs) && l.tombs[j].uid <= last
+		switch {
+		case !live && !dead:
+			return into, false, nil
+		case len(into) == eachChunk:
 			return into, true, nil
-		}
-		for j < len(l.tombs) && l.tombs[j].uid < l.live[i].UID {
+		case live && !(dead && l.tombs[j].uid < l.live[i].UID):
+			into = append(into, Message{Entry: l.live[i], Seq: uint32(i + j + 1)})
+			i++
+		default:
+			if t := l.tombs[j]; t.entry != nil {
+				into = append(into, Message{Entry: *t.entry, Seq: uint32(i + j + 1), Gone: true})
+			} else {
+				v.missed = true
+			}
 			j++
 		}
-		into = append(into, Message{l.live[i], uint32(i + j + 1)})
 	}
-	return into, false, nil
 }
 
 // ranges makes a set one of UIDs, ascending and without overlaps.
@@ -148,7 +169,7 @@ func (v *View) ChangedSince(ctx context.Context, modseq uint64) ([]Message, erro
 	for _, uid := range m.changedSince(modseq) {
 		if i, found := search(l.live, uid); found {
 			seq, _ := l.seq(uid)
-			changed = append(changed, Message{l.live[i], seq})
+			changed = append(changed, Message{Entry: l.live[i], Seq: seq})
 		}
 	}
 	return changed, nil

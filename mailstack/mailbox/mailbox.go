@@ -46,6 +46,7 @@ type Mailbox struct {
 	views      map[*View]struct{}
 	state      store.Mailbox // as of state.HighestModSeq
 	grownSince uint64        // since this change messages were only added
+	recent     imap.UID      // messages from this UID on are recent to the next session that selects the mailbox
 	loaded     bool
 	stale      bool          // without an index: state is not up to date either
 	entries    []store.Entry // ascending by UID
@@ -57,8 +58,9 @@ type Mailbox struct {
 
 // tomb is an expunged message that is still in the view of some client.
 type tomb struct {
-	uid  imap.UID
-	gone uint64 // modseq of its end
+	uid   imap.UID
+	gone  uint64       // modseq of its end
+	entry *store.Entry // as it was last; nil if that is not known any more
 }
 
 type change struct {
@@ -183,6 +185,7 @@ func (m *Mailbox) load(ctx context.Context) error {
 		return err
 	}
 	m.state, m.entries, m.loaded, m.stale = state, entries, true, false
+	m.recent = max(m.recent, state.Recent)
 	m.since, m.grownSince = state.HighestModSeq, state.HighestModSeq
 	m.remember(entries)
 	m.registry.weigh(len(entries))
@@ -221,7 +224,7 @@ func (m *Mailbox) vanished(ctx context.Context, now uint64) ([]tomb, error) {
 		for _, r := range set {
 			for uid := r.Start; uid <= r.Stop; uid++ {
 				if i == 0 {
-					tombs = append(tombs, tomb{uid, gone})
+					tombs = append(tombs, tomb{uid: uid, gone: gone})
 				} else if j, found := findTomb(tombs, uid); found { // what went later is part of what went since earlier
 					tombs[j].gone = gone
 				}

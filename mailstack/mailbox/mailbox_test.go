@@ -78,7 +78,7 @@ func (b *bed) flag(flag imap.Flag, uids ...imap.UID) {
 
 func (b *bed) open(r *mailbox.Registry) *client {
 	b.t.Helper()
-	v, err := r.Open(b.t.Context(), b.inbox.ID, func() {})
+	v, err := r.Open(b.t.Context(), b.inbox.ID, true, func() {})
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -243,7 +243,7 @@ func TestRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	woken := make(chan struct{}, 1)
-	v, err := mailbox.NewRegistry(b.store, 0).Open(t.Context(), box.ID, func() { woken <- struct{}{} })
+	v, err := mailbox.NewRegistry(b.store, 0).Open(t.Context(), box.ID, true, func() { woken <- struct{}{} })
 	if err != nil {
 		t.Fatal(err)
 	}

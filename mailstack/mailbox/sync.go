@@ -5,8 +5,6 @@ import (
 	"slices"
 
 	"github.com/emersion/go-imap/v2"
-
-	"gouv.tg/messagerie/mailstack/store"
 )
 
 // Update is what a client has to be told, in this order.
@@ -15,6 +13,8 @@ type Update struct {
 	Expunged []Numbered
 	// Exists is the new number of messages; 0: no new ones came.
 	Exists uint32
+	// Recent tells how many of all are recent (RFC 3501, 7.3.2), if Exists is set.
+	Recent uint32
 	// Keywords in use, if there are new ones; not to be changed.
 	Keywords []imap.Flag
 	// Changed messages, ascending.
@@ -83,7 +83,7 @@ func (v *View) tellChanges(u *Update, expunge bool) error {
 				continue
 			}
 			seq, _ := l.seq(uid)
-			u.Changed = append(u.Changed, Message{entry, seq})
+			u.Changed = append(u.Changed, Message{Entry: entry, Seq: seq})
 		}
 	}
 	return nil
@@ -106,14 +106,11 @@ func (v *View) tellNew(u *Update, expunge bool) {
 	v.uidNext = m.state.UIDNext
 	if exists > v.exists {
 		v.exists, u.Exists = exists, exists
+		if v.claims {
+			v.claim()
+		}
+		u.Recent = v.Recent()
 	}
-}
-
-// changeOf returns a message as it is now.
-func (v *View) Message(ctx context.Context, uid imap.UID) (Message, bool, error) {
-	var found Message
-	err := v.Each(ctx, imap.UIDSetNum(uid), func(msg Message) error { found = msg; return nil })
-	return found, found.UID != 0, err
 }
 
 // Find returns the number of a message of the view; found is false if it is not in it. A message that is gone but not
@@ -132,5 +129,3 @@ func (v *View) Find(ctx context.Context, uid imap.UID) (seq uint32, found bool, 
 	seq, found = l.seq(uid)
 	return seq, found, nil
 }
-
-var _ = store.Entry{}

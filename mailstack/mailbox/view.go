@@ -25,6 +25,8 @@ type View struct {
 	exists   uint32
 
 	keywords int                 // of the mailbox's, told
+	claims   bool                // recent messages are this view's alone
+	recent   []imap.UIDRange     // which are, ascending
 	missed   bool                // the last Each passed over messages that are gone
 	known    map[imap.UID]uint64 // changes after told that the client knows, by modseq: it made them
 }
@@ -32,7 +34,8 @@ type View struct {
 // Message is a message with its number in a view.
 type Message struct {
 	store.Entry
-	Seq uint32
+	Seq  uint32
+	Gone bool // expunged; the client has not been told
 }
 
 // Status is a mailbox as a view shows it.
@@ -41,6 +44,7 @@ type Status struct {
 	UIDNext       imap.UID
 	HighestModSeq uint64
 	Exists        uint32
+	Recent        uint32
 	Keywords      []imap.Flag // in use; not to be changed
 }
 
@@ -54,6 +58,11 @@ func (v *View) open(ctx context.Context) error {
 	v.told, v.toldGone = m.state.HighestModSeq, m.state.HighestModSeq
 	v.uidNext, v.exists = m.state.UIDNext, m.state.Messages
 	v.keywords = len(m.keywords)
+	if v.claims {
+		v.claim()
+	} else if m.recent < v.uidNext {
+		v.recent = []imap.UIDRange{{Start: m.recent, Stop: v.uidNext - 1}}
+	}
 	m.views[v] = struct{}{}
 	return nil
 }
@@ -65,7 +74,12 @@ func (v *View) Close() {
 	m.mu.Lock()
 	delete(m.views, v)
 	m.unbury()
+	recent, noted := m.recent, m.state.Recent
+	m.state.Recent = recent
 	m.mu.Unlock()
+	if v.claims && recent > noted {
+		m.registry.noteRecent(m.id, recent)
+	}
 	m.registry.release(m)
 }
 
@@ -90,7 +104,7 @@ func (v *View) Status() Status {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return Status{
-		UIDValidity: m.state.UIDValidity, UIDNext: v.uidNext, HighestModSeq: v.told, Exists: v.exists,
+		UIDValidity: m.state.UIDValidity, UIDNext: v.uidNext, HighestModSeq: v.told, Exists: v.exists, Recent: v.Recent(),
 		Keywords: m.keywords[:v.keywords:v.keywords],
 	}
 }
