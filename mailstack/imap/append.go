@@ -44,6 +44,7 @@ func (s *Session) append(c *call) error {
 		if err != nil {
 			return s.readFailure(c.name, err)
 		}
+		message.Flags = b.settable(message.Flags)
 		messages = append(messages, message)
 	}
 	placed, err := s.server.store.AppendAll(s.ctx, b.ID, messages, s)

@@ -58,6 +58,11 @@ var commands = map[string]command{
 	"STATUS":         {run: (*Session).status},        // 6.3.11
 	"APPEND":         {run: (*Session).append},        // 6.3.12
 	"IDLE":           {run: (*Session).idle},          // 6.3.13
+	"SETACL":         {run: (*Session).setACL},        // RFC 4314
+	"DELETEACL":      {run: (*Session).deleteACL},     // RFC 4314
+	"GETACL":         {run: (*Session).getACL},        // RFC 4314
+	"LISTRIGHTS":     {run: (*Session).listRights},    // RFC 4314
+	"MYRIGHTS":       {run: (*Session).myRights},      // RFC 4314
 	"CLOSE":          {run: (*Session).close, selected: true},
 	"UNSELECT":       {run: (*Session).close, selected: true},
 	"EXPUNGE":        {run: (*Session).expunge, selected: true},
@@ -116,10 +121,14 @@ func (s *Session) run(c *call) error {
 	if _, variant := commands["UID "+c.name]; s.enabled.uidOnly && variant && c.name != "EXPUNGE" {
 		return errUIDRequired
 	}
+	if s.reviewRights(); s.ended {
+		return nil
+	}
 	before := s.selected
 	s.uidCommand = c.uid
 	err := command.run(s, c)
 	if s.selected != nil && s.selected == before && !s.ended && !c.answered {
+		s.tellRights()
 		s.update(!command.numbers)
 	}
 	return err

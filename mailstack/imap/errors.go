@@ -43,6 +43,7 @@ var knownErrors = []struct {
 	{store.ErrMailboxName, no(imap.ResponseCodeCannot, "This is not a valid mailbox name")},
 	{store.ErrTooManyBoxes, no(imap.ResponseCodeLimit, "Too many mailboxes")},
 	{store.ErrFlags, no(imap.ResponseCodeCannot, "These flags cannot be stored")},
+	{store.ErrACL, no(imap.ResponseCodeCannot, "These rights cannot be stored")},
 	{store.ErrNoMessage, errExpungeIssued},
 	{store.ErrTooLarge, no(imap.ResponseCodeTooBig, "Message is too big")},
 	{store.ErrOverQuota, no(imap.ResponseCodeOverQuota, "Quota exceeded")}, // RFC 9208, 4.3

@@ -111,7 +111,7 @@ func (s *Session) fetcher(c *call, args syntax.Fetch) *fetcher {
 			f.raw = true
 		}
 	}
-	f.seen = f.seen && !s.selected.readOnly && s.selected.box.may(store.RightSeen)
+	f.seen = f.seen && !s.selected.readOnly
 	f.flags = kinds[syntax.FetchFlags]
 	if c.uid && !kinds[syntax.FetchUID] && !s.enabled.uidOnly {
 		f.items = append([]syntax.FetchItem{{Kind: syntax.FetchUID}}, f.items...)
@@ -127,8 +127,11 @@ func (f *fetcher) flush() error {
 	if len(f.chunk) == 0 {
 		return nil
 	}
+	if err := f.s.mayRead(); err != nil {
+		return err
+	}
 	var told []imap.UID // whose flags this FETCH has changed
-	if f.seen {
+	if f.seen && f.s.selected.box.may(store.RightSeen) {
 		var err error
 		if told, err = f.markSeen(); err != nil {
 			return err

@@ -17,7 +17,8 @@ func (s *Session) idle(c *call) error {
 	s.idling = c.tag
 	s.w.Raw("+ idling\r\n")
 	if s.selected != nil {
-		s.selected.view.Watch(true) // first, so that nothing is missed
+		s.watch() // first, so that nothing is missed
+		s.tellRights()
 		s.update(true)
 	}
 	return nil
@@ -32,7 +33,7 @@ func (s *Session) done() error {
 	c := &call{tag: s.idling, name: "IDLE"}
 	s.idling = ""
 	if s.selected != nil {
-		s.selected.view.Watch(false)
+		s.watch()
 		s.update(true)
 	}
 	if s.ended {

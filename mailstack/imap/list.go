@@ -36,10 +36,13 @@ func (s *Session) list(c *call) error {
 			continue
 		}
 		syntax.WriteList(s.w, response)
-		if args.Return.MyRights && !f.virtual { // RFC 8440, 4
-			syntax.WriteMyRights(s.w, f.name, imap.RightSet(f.rights.String()))
+		if f.virtual || args.Select.Has(syntax.SelectSubscribed) && !f.subscribed { // only what is below it was asked for
+			continue
 		}
-		if args.Return.Status != 0 && !f.virtual && !slices.Contains(response.Attrs, imap.MailboxAttrNonExistent) {
+		if args.Return.MyRights { // RFC 8440, 3
+			syntax.WriteMyRights(s.w, f.name, rightSet(f.rights))
+		}
+		if args.Return.Status != 0 && f.may(store.RightRead) { // RFC 5819, 2
 			if err := s.writeStatus(&f.box, args.Return.Status); err != nil {
 				return s.fail(c.name, err)
 			}
@@ -183,6 +186,9 @@ func (s *Session) lsub(c *call) error {
 		return err
 	}
 	names, err := s.server.store.Subscriptions(s.ctx, s.account.ID)
+	if err == nil {
+		names, err = s.listable(names)
+	}
 	if err != nil {
 		return s.fail(c.name, err)
 	}
@@ -207,6 +213,23 @@ func (s *Session) lsub(c *call) error {
 		}
 	}
 	return nil
+}
+
+// listable leaves out the names of other accounts' mailboxes that this one may not look up (RFC 4314, 4: LSUB).
+func (s *Session) listable(names []string) ([]string, error) {
+	foreign := func(name string) bool { _, _, ok := foreignName(name); return ok }
+	if !slices.ContainsFunc(names, foreign) {
+		return names, nil
+	}
+	shared, err := s.server.store.SharedMailboxes(s.ctx, s.account.ID)
+	if err != nil {
+		return nil, err
+	}
+	visible := make(map[string]bool, len(shared))
+	for _, m := range shared {
+		visible[foreignPath(m.Owner, m.Mailbox.Name)] = m.Rights.Has(store.RightLookup)
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return foreign(name) && !visible[name] }), nil
 }
 
 // listSelected is the LIST response that IMAP4rev2 wants of SELECT (RFC 9051, 6.3.2).

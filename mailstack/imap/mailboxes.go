@@ -48,11 +48,13 @@ func (s *Session) create(c *call) error {
 // existing mailbox (RFC 4314, 4).
 func (s *Session) placeFor(name string) (store.AccountID, string, error) {
 	owner, rest, foreign := foreignName(strings.TrimSuffix(name, string(delimiter)))
-	if !foreign {
-		if name == otherUsers {
-			return 0, "", errNoRights
-		}
+	switch {
+	case name == otherUsers:
+		return 0, "", errNoRights
+	case !foreign:
 		return s.account.ID, name, nil
+	case strings.EqualFold(owner, s.account.Address):
+		return s.account.ID, rest, nil
 	}
 	for parent := rest; ; {
 		i := strings.LastIndexByte(parent, delimiter)
@@ -64,8 +66,8 @@ func (s *Session) placeFor(name string) (store.AccountID, string, error) {
 		if errors.Is(err, errNoMailbox) {
 			continue
 		}
-		if err == nil {
-			err = b.need(store.RightCreate)
+		if err == nil && !b.may(store.RightCreate) {
+			err = errNoRights // whether or not the account may know of the mailbox
 		}
 		return b.Account, rest, err
 	}
@@ -106,6 +108,9 @@ func (s *Session) rename(c *call) error {
 	if err == nil {
 		err = b.need(store.RightDeleteMailbox)
 	}
+	if err == nil && !b.own && b.Name == inbox { // which would take its messages away
+		err = no(imap.ResponseCodeCannot, "INBOX of another account cannot be renamed")
+	}
 	if err != nil {
 		return s.fail(c.name, err)
 	}
@@ -135,6 +140,8 @@ func (s *Session) subscribe(c *call) error {
 			return s.fail(c.name, err)
 		}
 		name = b.name
+	} else if owner, rest, foreign := foreignName(name); foreign {
+		name = foreignPath(strings.ToLower(owner), rest)
 	}
 	return s.fail(c.name, s.server.store.SetSubscription(s.ctx, s.account.ID, name, on, s))
 }

@@ -50,6 +50,7 @@ func (s *Session) replace(c *call) error {
 	if err != nil {
 		return err
 	}
+	message.Flags = to.settable(message.Flags)
 	placed, _, err := s.server.store.Replace(s.ctx, from.ID, old, to.ID, message, s)
 	if err != nil {
 		return s.tryCreate(c.name, err)

@@ -14,7 +14,9 @@ import (
 type selected struct {
 	view     *mailbox.View
 	box      box
-	readOnly bool
+	examined bool        // by EXAMINE
+	readOnly bool        // examined, or without any right to write
+	retell   bool        // the account has other rights than the client was told
 	saved    imap.UIDSet // what "$" stands for (RFC 5182)
 }
 
@@ -56,7 +58,12 @@ func (s *Session) selectMailbox(c *call) error {
 	if args.CondStore || args.QResync != nil {
 		s.enabled.condStore = true
 	}
-	s.selected = &selected{view: view, box: b, readOnly: readOnly}
+	s.selected = &selected{view: view, box: b, examined: c.name == "EXAMINE"}
+	if err := s.reread(); err != nil {
+		s.unselect()
+		return s.fail(c.name, err)
+	}
+	s.watch()
 	if err := s.describe(); err != nil {
 		return s.fail(c.name, err)
 	}
@@ -65,11 +72,42 @@ func (s *Session) selectMailbox(c *call) error {
 			return s.fail(c.name, err)
 		}
 	}
-	c.code = "READ-WRITE"
-	if s.selected.readOnly {
-		c.code = "READ-ONLY"
-	}
+	c.code = s.selected.access()
 	return nil
+}
+
+// reread reads the rights on a mailbox of another account again, now that their changes are seen.
+func (s *Session) reread() (err error) {
+	b := &s.selected.box
+	if !b.own {
+		if b.rights, err = s.server.store.Rights(s.ctx, b.ID, s.account.ID); err == nil {
+			err = b.need(store.RightRead)
+		}
+	}
+	s.selected.readOnly = s.selected.examined || !b.writable()
+	return err
+}
+
+// access is the response code that tells whether anything can be changed.
+func (sel *selected) access() string {
+	if sel.readOnly {
+		return "READ-ONLY"
+	}
+	return "READ-WRITE"
+}
+
+// watch sets what wakes the session while it sleeps.
+func (s *Session) watch() {
+	on := mailbox.WatchNothing
+	switch {
+	case s.selected == nil:
+		return
+	case s.idling != "":
+		on = mailbox.WatchAll
+	case !s.selected.box.own:
+		on = mailbox.WatchRights
+	}
+	s.selected.view.Watch(on)
 }
 
 // describe writes what SELECT tells of a mailbox (RFC 9051, 6.3.2).

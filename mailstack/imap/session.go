@@ -162,19 +162,24 @@ func (s *Session) wake() {
 	}
 }
 
-// push tells a session that idles what has happened (RFC 2177).
+// push tells a session what has happened: all of it while it idles (RFC 2177), otherwise only that it has lost its mailbox.
 func (s *Session) push() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.news.Store(false)
+	if s.ended {
+		return
+	}
+	s.reviewRights()
 	if s.ended || s.idling == "" {
-		return // whoever ends an IDLE tells the rest
+		return // the next command, or the end of the IDLE, tells the rest
 	}
 	s.tell()
 }
 
 // tell is the work of push.
 func (s *Session) tell() {
+	s.tellRights()
 	s.update(true)
 	if s.ended {
 		return

@@ -21,14 +21,13 @@ func (s *Session) storeFlags(c *call) error {
 	if s.selected.readOnly {
 		return errReadOnly
 	}
-	flags, err := s.permitted(args)
+	change, err := s.selected.box.permitted(args)
 	if err != nil {
 		return err
 	}
-	var since *uint64
 	if args.HasUnchangedSince {
 		s.useModSeq()
-		since = &args.UnchangedSince
+		change.UnchangedSince = &args.UnchangedSince
 	}
 	view := s.selected.view
 	numbers, known := make(map[imap.UID]uint32), make(map[imap.UID]store.FlagSet)
@@ -44,14 +43,15 @@ func (s *Session) storeFlags(c *call) error {
 	if err != nil || len(uids) == 0 {
 		return s.fail(c.name, err)
 	}
-	changed, modified, err := s.server.store.SetFlags(s.ctx, s.selected.box.ID, uids,
-		store.FlagChange{Op: args.Op, Flags: flags, UnchangedSince: since}, s)
+	partly := change.Keep != 0 || len(change.Flags) < len(args.Flags)
+	changed, modified, err := s.server.store.SetFlags(s.ctx, s.selected.box.ID, uids, change, s)
 	for i := range changed {
 		m := &mailbox.Message{Entry: changed[i], Seq: numbers[changed[i].UID]}
+		asExpected := args.Silent && expected(known, m, args)
 		switch {
-		case !args.Silent:
+		case !args.Silent, partly && !asExpected: // not all of it was done
 			s.writeStored(m, c.uid)
-		case !expected(known, m, args.Op, flags):
+		case !asExpected:
 			continue // what somebody else did is told with the rest
 		case s.enabled.condStore: // RFC 7162, 3.1.3: the modification sequence is told all the same
 			s.writeModSeq(m, c.uid)
@@ -68,46 +68,16 @@ func (s *Session) storeFlags(c *call) error {
 }
 
 // expected tells whether a message has the flags that a client must believe it to have after a silent STORE.
-func expected(known map[imap.UID]store.FlagSet, m *mailbox.Message, op imap.StoreFlagsOp, flags []imap.Flag) bool {
+func expected(known map[imap.UID]store.FlagSet, m *mailbox.Message, args syntax.Store) bool {
 	before, told := known[m.UID]
 	if !told {
 		return false
 	}
-	set, err := store.ParseFlags(flags)
+	set, err := store.ParseFlags(args.Flags)
 	if err == nil {
-		before, err = before.Change(op, set)
+		before, err = before.Change(args.Op, set)
 	}
 	return err == nil && before == m.Flags
-}
-
-// permitted leaves out the flags that the account has no right to change; without any left it is refused (RFC 4314, 4).
-func (s *Session) permitted(args syntax.Store) ([]imap.Flag, error) {
-	b := &s.selected.box
-	if b.own {
-		return args.Flags, nil
-	}
-	var flags []imap.Flag
-	for _, f := range args.Flags {
-		if b.may(rightFor(f)) {
-			flags = append(flags, f)
-		}
-	}
-	// Replacing all flags needs all the rights: what may not be changed would be lost.
-	if args.Op == imap.StoreFlagsSet && !(b.may(store.RightSeen) && b.may(store.RightDeleteMessages) && b.may(store.RightWrite)) || len(flags) == 0 && len(args.Flags) > 0 {
-		return nil, errNoRights
-	}
-	return flags, nil
-}
-
-// rightFor is the right to change a flag (RFC 4314, 2.1).
-func rightFor(f imap.Flag) store.Rights {
-	switch f {
-	case imap.FlagSeen:
-		return store.RightSeen
-	case imap.FlagDeleted:
-		return store.RightDeleteMessages
-	}
-	return store.RightWrite
 }
 
 // writeStored is the answer for one message: its UID too if the command named it so.

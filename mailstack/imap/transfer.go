@@ -44,7 +44,7 @@ func (s *Session) transfer(c *call) error {
 	}
 	from := s.selected.box.ID
 	if !move {
-		src, dst, validity, err := s.server.store.Copy(s.ctx, from, uids, to.ID, s)
+		src, dst, validity, err := s.server.store.Copy(s.ctx, from, uids, to.ID, to.rights, s)
 		if err != nil {
 			return s.tryCreate(c.name, err)
 		}
@@ -53,7 +53,7 @@ func (s *Session) transfer(c *call) error {
 		}
 		return nil
 	}
-	src, dst, validity, err := s.server.store.Move(s.ctx, from, uids, to.ID, s)
+	src, dst, validity, err := s.server.store.Move(s.ctx, from, uids, to.ID, to.rights, s)
 	if len(src) > 0 { // RFC 6851, 4.3: before the EXPUNGE responses
 		s.w.Raw("* OK [" + copyUID(validity, src, dst) + "] Moved\r\n")
 		s.update(true)

@@ -75,7 +75,14 @@ type inbox struct {
 	entries int // in events
 	dropped bool
 	removed bool
-	wakers  map[*View]func()
+	rights  uint64 // how many times the rights on the mailbox have changed
+	wakers  map[*View]waker
+}
+
+// waker is a view that waits for news.
+type waker struct {
+	wake func()
+	on   Watch
 }
 
 // receive takes a commit's events and wakes the sessions that wait for news.
@@ -83,6 +90,7 @@ func (m *Mailbox) receive(c store.Commit) {
 	b := &m.inbox
 	b.Lock()
 	defer b.Unlock()
+	rights := b.rights
 	for _, e := range c.Events {
 		if e.Mailbox != m.id {
 			continue
@@ -93,13 +101,17 @@ func (m *Mailbox) receive(c store.Commit) {
 			b.entries += len(e.Entries)
 		case store.EventMailboxDeleted:
 			b.removed = true
+		case store.EventACL:
+			b.rights++
 		}
 	}
 	if b.entries > maxPending {
 		b.events, b.entries, b.dropped = nil, 0, true
 	}
-	for _, wake := range b.wakers {
-		wake()
+	for _, w := range b.wakers {
+		if w.on == WatchAll || b.rights != rights {
+			w.wake()
+		}
 	}
 }
 
@@ -112,18 +124,25 @@ func (b *inbox) take() (events []store.Event, dropped, removed bool) {
 	return events, dropped, removed
 }
 
-// wakeWith sets what is called when something has happened; nil: nothing.
-func (b *inbox) wakeWith(v *View, wake func()) {
+// watch sets what wakes a view.
+func (b *inbox) watch(v *View, on Watch) {
 	b.Lock()
 	defer b.Unlock()
-	if wake == nil {
+	if on == WatchNothing {
 		delete(b.wakers, v)
 		return
 	}
 	if b.wakers == nil {
-		b.wakers = make(map[*View]func())
+		b.wakers = make(map[*View]waker)
 	}
-	b.wakers[v] = wake
+	b.wakers[v] = waker{v.wake, on}
+}
+
+// changesOfRights counts them.
+func (b *inbox) changesOfRights() uint64 {
+	b.Lock()
+	defer b.Unlock()
+	return b.rights
 }
 
 // refresh brings the index up to date; it is called with mu held. Without an index, only the counts follow, which is all

@@ -248,7 +248,7 @@ func TestRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer v.Close()
-	v.Watch(true)
+	v.Watch(mailbox.WatchAll)
 	if err := b.store.DeleteMailbox(t.Context(), box.ID, nil); err != nil {
 		t.Fatal(err)
 	}

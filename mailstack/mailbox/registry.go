@@ -46,7 +46,7 @@ func NewRegistry(st *store.Store, limit int) *Registry {
 }
 
 // Open opens a view of a mailbox: everything committed so far counts as told. wake is called whenever something happens
-// after View.Watch(true), on a goroutine that must not be kept waiting. With claim, recent messages become the view's alone.
+// that View.Watch asks for, on a goroutine that must not be kept waiting. With claim, recent messages become the view's alone.
 // Errors: ErrGone, ErrLost, or of the store.
 func (r *Registry) Open(ctx context.Context, id store.MailboxID, claim bool, wake func()) (*View, error) {
 	v := &View{box: r.acquire(id), claims: claim, wake: wake}

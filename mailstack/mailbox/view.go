@@ -24,6 +24,7 @@ type View struct {
 	uidNext  imap.UID
 	exists   uint32
 
+	rights   uint64              // changes of rights that RightsChanged has told
 	keywords int                 // of the mailbox's, told
 	claims   bool                // recent messages are this view's alone
 	recent   []imap.UIDRange     // which are, ascending
@@ -58,6 +59,7 @@ func (v *View) open(ctx context.Context) error {
 	v.told, v.toldGone = m.state.HighestModSeq, m.state.HighestModSeq
 	v.uidNext, v.exists = m.state.UIDNext, m.state.Messages
 	v.keywords = len(m.keywords)
+	v.rights = m.inbox.changesOfRights()
 	if v.claims {
 		v.claim()
 	} else if m.recent < v.uidNext {
@@ -70,7 +72,7 @@ func (v *View) open(ctx context.Context) error {
 // Close ends the view.
 func (v *View) Close() {
 	m := v.box
-	m.inbox.wakeWith(v, nil)
+	m.inbox.watch(v, WatchNothing)
 	m.mu.Lock()
 	delete(m.views, v)
 	m.unbury()
@@ -83,13 +85,26 @@ func (v *View) Close() {
 	m.registry.release(m)
 }
 
-// Watch sets whether wake is called when something happens.
-func (v *View) Watch(on bool) {
-	if on {
-		v.box.inbox.wakeWith(v, v.wake)
-	} else {
-		v.box.inbox.wakeWith(v, nil)
-	}
+// Watch says what wakes a session.
+type Watch uint8
+
+// What may wake a session.
+const (
+	WatchNothing Watch = iota
+	WatchRights        // changes of the rights on the mailbox (RFC 4314)
+	WatchAll           // those, and whatever happens to the mailbox and its messages
+)
+
+// Watch sets when wake is called.
+func (v *View) Watch(on Watch) { v.box.inbox.watch(v, on) }
+
+// RightsChanged tells whether somebody's rights on the mailbox have changed since the view was opened, or since it was
+// last asked.
+func (v *View) RightsChanged() bool {
+	n := v.box.inbox.changesOfRights()
+	changed := n != v.rights
+	v.rights = n
+	return changed
 }
 
 // Mailbox is the mailbox's identity.

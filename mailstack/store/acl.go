@@ -102,31 +102,81 @@ func (s *Store) ACL(ctx context.Context, id MailboxID) ([]ACLEntry, error) {
 // SetACL sets the rights of an identifier on a mailbox; none are the same as DeleteACL. The identifier is taken in any
 // case; that an account has such an address is not asked. Errors: ErrNoMailbox, ErrACL.
 func (s *Store) SetACL(ctx context.Context, id MailboxID, identifier string, rights Rights, origin any) error {
+	return s.ChangeACL(ctx, id, identifier, func(Rights) Rights { return rights }, origin)
+}
+
+// ChangeACL is SetACL for rights that depend on those that the identifier has: change is called in the transaction, and
+// perhaps more than once.
+func (s *Store) ChangeACL(ctx context.Context, id MailboxID, identifier string, change func(Rights) Rights, origin any) error {
 	if name := strings.TrimPrefix(identifier, "-"); name == "" || strings.HasPrefix(name, "-") ||
 		len(identifier) > maxIdentifier || !utf8.ValidString(identifier) || strings.ContainsFunc(name, isControl) {
 		return fmt.Errorf("cannot set rights: %w: identifier %.100q", ErrACL, identifier)
 	}
 	identifier = strings.ToLower(identifier)
 	return s.mailboxOp(ctx, "set rights", id, func(t *tx, a *accountState, m *mailboxState) error {
-		var n int64
-		if _, err := t.db.Row(func(r *database.Rows) { n = r.Int(0) }, "SELECT COUNT(*) FROM acl WHERE mailbox = ? AND identifier <> ?",
+		var before string
+		if _, err := t.db.Row(func(r *database.Rows) { before = r.Text(0) }, "SELECT rights FROM acl WHERE mailbox = ? AND identifier = ?",
 			int64(id), identifier); err != nil {
 			return err
 		}
-		if n >= maxACL && rights != 0 {
-			return fmt.Errorf("%w: %d identifiers have rights already", ErrACL, n)
+		old, err := ParseRights(before)
+		if err != nil {
+			return err
 		}
-		sql, args := "INSERT INTO acl (mailbox, identifier, rights) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET rights = excluded.rights",
-			[]any{int64(id), identifier, rights.String()}
-		if rights == 0 {
-			sql, args = "DELETE FROM acl WHERE mailbox = ? AND identifier = ?", args[:2]
+		rights := change(old)
+		if rights == old {
+			return nil
 		}
-		n, err := t.db.Exec(sql, args...)
-		if err != nil || n == 0 {
+		if err := t.writeACL(m, identifier, rights); err != nil {
 			return err
 		}
 		return t.tellACL(m, identifier, origin)
 	})
+}
+
+func (t *tx) writeACL(m *mailboxState, identifier string, rights Rights) error {
+	if rights == 0 {
+		_, err := t.db.Exec("DELETE FROM acl WHERE mailbox = ? AND identifier = ?", int64(m.id), identifier)
+		return err
+	}
+	var n int64
+	if _, err := t.db.Row(func(r *database.Rows) { n = r.Int(0) }, "SELECT COUNT(*) FROM acl WHERE mailbox = ? AND identifier <> ?",
+		int64(m.id), identifier); err != nil {
+		return err
+	}
+	if n >= maxACL {
+		return fmt.Errorf("%w: %d identifiers have rights already", ErrACL, n)
+	}
+	_, err := t.db.Exec("INSERT INTO acl (mailbox, identifier, rights) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET rights = excluded.rights",
+		int64(m.id), identifier, rights.String())
+	return err
+}
+
+// inheritACL gives a new mailbox the rights that are on the mailbox above it (RFC 4314, 4: CREATE).
+func (t *tx) inheritACL(a *accountState, m *mailboxState, origin any) error {
+	i := strings.LastIndexByte(m.name, '/')
+	if i < 0 {
+		return nil
+	}
+	above, err := t.named(a, m.name[:i])
+	if err != nil || above == nil {
+		return err
+	}
+	if _, err := t.db.Exec("INSERT INTO acl (mailbox, identifier, rights) SELECT ?, identifier, rights FROM acl WHERE mailbox = ?",
+		int64(m.id), int64(above.id)); err != nil {
+		return fmt.Errorf("cannot inherit rights: %w", err)
+	}
+	var identifiers []string
+	if err := t.db.Each(func(r *database.Rows) error { identifiers = append(identifiers, r.Text(0)); return nil },
+		"SELECT identifier FROM acl WHERE mailbox = ?", int64(m.id)); err != nil {
+		return err
+	}
+	for _, identifier := range identifiers {
+		if err := t.tellACL(m, identifier, origin); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // DeleteACL takes all rights of an identifier on a mailbox away; it is no error if it has none.

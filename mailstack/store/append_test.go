@@ -237,17 +237,17 @@ func TestTransferBetweenAccounts(t *testing.T) {
 	}
 	deliver(t, s, ids[1], "", raw)
 	all := []imap.UID{1, 2, 3}
-	if _, _, _, err := s.Move(ctx, from.ID, all, to.ID, nil); !errors.Is(err, ErrOverQuota) {
+	if _, _, _, err := s.Move(ctx, from.ID, all, to.ID, AllRights, nil); !errors.Is(err, ErrOverQuota) {
 		t.Errorf("move beyond the target's quota: %v", err)
 	}
-	if _, _, _, err := s.Copy(ctx, from.ID, all, to.ID, nil); !errors.Is(err, ErrOverQuota) {
+	if _, _, _, err := s.Copy(ctx, from.ID, all, to.ID, AllRights, nil); !errors.Is(err, ErrOverQuota) {
 		t.Errorf("copy beyond the target's quota: %v", err)
 	}
-	src, dst, validity, err := s.Move(ctx, from.ID, all[:1], to.ID, nil)
+	src, dst, validity, err := s.Move(ctx, from.ID, all[:1], to.ID, AllRights, nil)
 	if err != nil || fmt.Sprint(src, dst) != "[1] [2]" || validity != to.UIDValidity {
 		t.Errorf("%v %v %d %v", src, dst, validity, err)
 	}
-	if _, _, _, err = s.Copy(ctx, from.ID, all[1:2], to.ID, nil); err != nil {
+	if _, _, _, err = s.Copy(ctx, from.ID, all[1:2], to.ID, AllRights, nil); err != nil {
 		t.Error(err)
 	}
 	if a, b := usedBytes(t, s, ids[0]), usedBytes(t, s, ids[1]); a != 2000 || b != 3000 {

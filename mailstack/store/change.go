@@ -39,6 +39,18 @@ type FlagChange struct {
 	Flags []imap.Flag
 	// UnchangedSince leaves messages alone whose modseq is greater (RFC 7162, 3.1.3); nil: changes all.
 	UnchangedSince *uint64
+	// Keep leaves the flags as they are that only these rights allow to change, which the caller does not have.
+	Keep Rights
+}
+
+// Apply returns what becomes of a message's flags; set are the parsed Flags. Its errors wrap ErrFlags.
+func (c *FlagChange) Apply(before, set FlagSet) (FlagSet, error) {
+	after, err := before.Change(c.Op, set)
+	if err != nil || c.Keep == 0 {
+		return after, err
+	}
+	kept, after := before.Within(c.Keep), after.Within(AllRights&^c.Keep)
+	return FlagSet{kept.Bits | after.Bits, kept.Keywords + after.Keywords}, nil // keywords are in one of the two
 }
 
 // SetFlags changes the flags of messages and returns those that exist as they are then, in ascending order
@@ -74,7 +86,7 @@ func (t *tx) setFlags(a *accountState, m *mailboxState, uids []imap.UID, change 
 			modified = append(modified, uid)
 			continue
 		}
-		to, err := e.Flags.Change(change.Op, flags)
+		to, err := change.Apply(e.Flags, flags)
 		if err != nil {
 			return nil, nil, err
 		}

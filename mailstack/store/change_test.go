@@ -162,11 +162,11 @@ func TestCopyAndMove(t *testing.T) {
 	defer watchInbox.Close()
 	defer watchTrash.Close()
 
-	src, dst, validity, err := s.Copy(ctx, inbox.ID, []imap.UID{3, 1, 77}, trash.ID, nil)
+	src, dst, validity, err := s.Copy(ctx, inbox.ID, []imap.UID{3, 1, 77}, trash.ID, AllRights, nil)
 	if err != nil || fmt.Sprint(src, dst) != "[1 3] [2 3]" || validity != trash.UIDValidity {
 		t.Errorf("copy %v %v %d %v", src, dst, validity, err)
 	}
-	src, dst, validity, err = s.Move(ctx, inbox.ID, []imap.UID{2, 4}, trash.ID, nil)
+	src, dst, validity, err = s.Move(ctx, inbox.ID, []imap.UID{2, 4}, trash.ID, AllRights, nil)
 	if err != nil || fmt.Sprint(src, dst) != "[2 4] [4 5]" || validity != trash.UIDValidity {
 		t.Errorf("move %v %v %d %v", src, dst, validity, err)
 	}
@@ -190,14 +190,14 @@ func TestCopyAndMove(t *testing.T) {
 		t.Errorf("trash events %+v", added)
 	}
 	// Within one mailbox.
-	src, dst, _, err = s.Move(ctx, inbox.ID, []imap.UID{1}, inbox.ID, nil)
+	src, dst, _, err = s.Move(ctx, inbox.ID, []imap.UID{1}, inbox.ID, AllRights, nil)
 	if err != nil || fmt.Sprint(src, dst) != "[1] [5]" {
 		t.Errorf("move within %v %v %v", src, dst, err)
 	}
-	if _, _, _, err := s.Copy(ctx, inbox.ID, []imap.UID{3}, 9999, nil); !errors.Is(err, ErrNoMailbox) {
+	if _, _, _, err := s.Copy(ctx, inbox.ID, []imap.UID{3}, 9999, AllRights, nil); !errors.Is(err, ErrNoMailbox) {
 		t.Errorf("copy to nowhere: %v", err)
 	}
-	if _, _, _, err := s.Move(ctx, inbox.ID, []imap.UID{3}, 9999, nil); !errors.Is(err, ErrNoMailbox) {
+	if _, _, _, err := s.Move(ctx, inbox.ID, []imap.UID{3}, 9999, AllRights, nil); !errors.Is(err, ErrNoMailbox) {
 		t.Errorf("move to nowhere: %v", err)
 	}
 }

@@ -177,7 +177,7 @@ func TestCompactKeeps(t *testing.T) {
 			for _, m := range messages(t, s, inbox.ID) {
 				uids = append(uids, m.UID)
 			}
-			if _, _, _, err := s.Copy(ctx, inbox.ID, uids, mailbox(t, s, inbox.Account, "Trash").ID, nil); err != nil {
+			if _, _, _, err := s.Copy(ctx, inbox.ID, uids, mailbox(t, s, inbox.Account, "Trash").ID, AllRights, nil); err != nil {
 				t.Fatal(err)
 			}
 		}, func(t *testing.T, s *Store, inbox Mailbox) {

@@ -8,13 +8,13 @@ import (
 )
 
 // Copy copies messages to another mailbox, all or none (RFC 9051, 6.4.7): the copies refer to the same bytes and have
-// the same flags and date. The mailbox may be another account's, whose quota is then charged; whether the caller may
-// write there is the caller's to know. It returns the UIDs of those that exist and of their copies, in the same order,
+// the same date and those of the flags that rights, the caller's in the target, allow to set (RFC 4314, 4). The mailbox may
+// be another account's, whose quota is then charged; whether the caller may write there is the caller's to know. It returns the UIDs of those that exist and of their copies, in the same order,
 // and the UIDVALIDITY of the target. Errors: ErrNoMailbox, ErrOverQuota.
-func (s *Store) Copy(ctx context.Context, from MailboxID, uids []imap.UID, to MailboxID, origin any) (src, dst []imap.UID, uidValidity uint32, err error) {
+func (s *Store) Copy(ctx context.Context, from MailboxID, uids []imap.UID, to MailboxID, rights Rights, origin any) (src, dst []imap.UID, uidValidity uint32, err error) {
 	uids = sorted(uids)
 	err = s.mailboxOp(ctx, "copy messages", from, func(t *tx, a *accountState, m *mailboxState) (err error) {
-		src, dst, uidValidity, err = t.transfer(a, m, to, uids, origin, false)
+		src, dst, uidValidity, err = t.transfer(a, m, to, uids, rights, origin, false)
 		return err
 	})
 	if err != nil {
@@ -25,16 +25,16 @@ func (s *Store) Copy(ctx context.Context, from MailboxID, uids []imap.UID, to Ma
 
 // Move moves messages to another mailbox (RFC 6851). Each message moves as a whole; many are moved in several commits,
 // and after an error those returned were moved. Within an account no quota stands in the way. Otherwise like Copy.
-func (s *Store) Move(ctx context.Context, from MailboxID, uids []imap.UID, to MailboxID, origin any) (src, dst []imap.UID, uidValidity uint32, err error) {
+func (s *Store) Move(ctx context.Context, from MailboxID, uids []imap.UID, to MailboxID, rights Rights, origin any) (src, dst []imap.UID, uidValidity uint32, err error) {
 	var someSrc, someDst []imap.UID
 	err = s.inChunks(ctx, "move messages", from, uids, func(t *tx, a *accountState, m *mailboxState, chunk []imap.UID) (err error) {
-		someSrc, someDst, uidValidity, err = t.transfer(a, m, to, chunk, origin, true)
+		someSrc, someDst, uidValidity, err = t.transfer(a, m, to, chunk, rights, origin, true)
 		return err
 	}, func() { src, dst = append(src, someSrc...), append(dst, someDst...) })
 	return src, dst, uidValidity, err
 }
 
-func (t *tx) transfer(a *accountState, from *mailboxState, toID MailboxID, uids []imap.UID, origin any, move bool) (src, dst []imap.UID, uidValidity uint32, err error) {
+func (t *tx) transfer(a *accountState, from *mailboxState, toID MailboxID, uids []imap.UID, rights Rights, origin any, move bool) (src, dst []imap.UID, uidValidity uint32, err error) {
 	to, b, err := t.mailboxAndAccount(toID)
 	if err != nil {
 		return nil, nil, 0, err
@@ -63,6 +63,7 @@ func (t *tx) transfer(a *accountState, from *mailboxState, toID MailboxID, uids 
 	src = make([]imap.UID, len(entries))
 	for i := range entries {
 		src[i] = entries[i].UID
+		entries[i].Flags = entries[i].Flags.Within(rights)
 	}
 	copies, err := t.placeAll(b, to, entries, origin)
 	if err != nil {

@@ -88,7 +88,7 @@ func victim(dir string) error {
 					err = deliverAndExpunge(ctx, s, a, int(n))
 				}
 				if err == nil {
-					_, _, _, err = s.Copy(ctx, p.Mailbox, uid, trash.ID, nil)
+					_, _, _, err = s.Copy(ctx, p.Mailbox, uid, trash.ID, AllRights, nil)
 				}
 				if err == nil {
 					_, _, err = s.SetFlags(ctx, p.Mailbox, uid, FlagChange{Op: imap.StoreFlagsAdd, Flags: []imap.Flag{imap.FlagSeen}}, nil)

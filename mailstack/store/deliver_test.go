@@ -201,18 +201,21 @@ func TestQuota(t *testing.T) {
 		{"too much", func() error {
 			return second(s.Append(ctx, inbox.ID, testMessage("x", 1001), nil, time.Time{}, nil))
 		}, ErrOverQuota, 2000},
-		{"copy of two", func() error { _, _, _, err := s.Copy(ctx, inbox.ID, []imap.UID{1, 2}, trash.ID, nil); return err }, ErrOverQuota, 2000},
-		{"copy to the last byte", func() error { _, _, _, err := s.Copy(ctx, inbox.ID, one, trash.ID, nil); return err }, nil, 3000},
+		{"copy of two", func() error {
+			_, _, _, err := s.Copy(ctx, inbox.ID, []imap.UID{1, 2}, trash.ID, AllRights, nil)
+			return err
+		}, ErrOverQuota, 2000},
+		{"copy to the last byte", func() error { _, _, _, err := s.Copy(ctx, inbox.ID, one, trash.ID, AllRights, nil); return err }, nil, 3000},
 		{"one byte more", func() error {
 			return second(s.Append(ctx, inbox.ID, []byte("x"), nil, time.Time{}, nil))
 		}, ErrOverQuota, 3000},
-		{"move when full", func() error { _, _, _, err := s.Move(ctx, inbox.ID, one, trash.ID, nil); return err }, nil, 3000},
+		{"move when full", func() error { _, _, _, err := s.Move(ctx, inbox.ID, one, trash.ID, AllRights, nil); return err }, nil, 3000},
 		{"lower quota", func() error {
 			l := specs(1)
 			l[0].QuotaBytes = 10
 			return second(s.ReconcileAccounts(ctx, l, ""))
 		}, nil, 3000},
-		{"move when over", func() error { _, _, _, err := s.Move(ctx, trash.ID, one, inbox.ID, nil); return err }, nil, 3000},
+		{"move when over", func() error { _, _, _, err := s.Move(ctx, trash.ID, one, inbox.ID, AllRights, nil); return err }, nil, 3000},
 		{"delete", func() error { return s.DeleteMailbox(ctx, trash.ID, nil) }, nil, 2000},
 		{"no quota", func() error { return second(s.ReconcileAccounts(ctx, specs(1), "")) }, nil, 2000},
 		{"append without quota", func() error {

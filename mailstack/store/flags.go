@@ -134,6 +134,22 @@ func (s FlagSet) Change(op imap.StoreFlagsOp, flags FlagSet) (FlagSet, error) {
 	return s, fmt.Errorf("%w: unknown operation %d", ErrFlags, op)
 }
 
+// Within returns those of the flags that rights allow to change (RFC 4314, 2.1): \Seen with s, \Deleted with t, all others
+// with w.
+func (s FlagSet) Within(rights Rights) FlagSet {
+	if !rights.Has(RightWrite) {
+		s.Bits &= bitSeen | bitDeleted
+		s.Keywords = ""
+	}
+	if !rights.Has(RightSeen) {
+		s.Bits &^= bitSeen
+	}
+	if !rights.Has(RightDeleteMessages) {
+		s.Bits &^= bitDeleted
+	}
+	return s
+}
+
 // unseen and deleted count for the mailbox.
 func (s FlagSet) unseen() int64 {
 	if s.Bits&bitSeen != 0 {

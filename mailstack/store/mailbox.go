@@ -148,6 +148,9 @@ func (t *tx) makeMailbox(a *accountState, name string, use imap.MailboxAttr, sub
 		id: MailboxID(id), account: a.id, name: name, uidValidity: t.uidValidity, uidNext: 1, modseq: a.modseq,
 	})
 	t.tellMailbox(m, EventMailboxCreated, origin)
+	if err := t.inheritACL(a, m, origin); err != nil {
+		return nil, err
+	}
 	if subscribe {
 		err = t.subscribe(a.id, name, true, origin)
 	}
@@ -197,8 +200,8 @@ func (s *Store) mailboxOp(ctx context.Context, what string, id MailboxID, apply 
 	return nil
 }
 
-// CreateMailbox makes a mailbox and those above it. Several may have the same use.
-// Errors: ErrMailboxExists, ErrMailboxName, ErrTooManyBoxes.
+// CreateMailbox makes a mailbox and those above it, with the rights that are on the mailbox above each. Several may have
+// the same use. Errors: ErrMailboxExists, ErrMailboxName, ErrTooManyBoxes.
 func (s *Store) CreateMailbox(ctx context.Context, account AccountID, name string, use imap.MailboxAttr, origin any) (Mailbox, error) {
 	name, err := normalName(name)
 	if err != nil {

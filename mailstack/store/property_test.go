@@ -160,9 +160,9 @@ func anyOperation(ctx context.Context, s *Store, r *rand.Rand, box, other Mailbo
 	case 5:
 		_, err = s.Expunge(ctx, box.ID, nil, nil)
 	case 6:
-		_, _, _, err = s.Copy(ctx, box.ID, uids[:min(len(uids), 3)], other.ID, nil)
+		_, _, _, err = s.Copy(ctx, box.ID, uids[:min(len(uids), 3)], other.ID, AllRights, nil)
 	case 7:
-		_, _, _, err = s.Move(ctx, box.ID, uids, other.ID, nil)
+		_, _, _, err = s.Move(ctx, box.ID, uids, other.ID, AllRights, nil)
 	}
 	return err
 }

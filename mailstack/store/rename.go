@@ -47,7 +47,7 @@ func (s *Store) RenameMailbox(ctx context.Context, id MailboxID, name string, or
 	for i := range entries {
 		uids[i] = entries[i].UID
 	}
-	_, _, _, err = s.Move(ctx, id, uids, to, origin)
+	_, _, _, err = s.Move(ctx, id, uids, to, AllRights, origin)
 	return err
 }
 

@@ -94,9 +94,15 @@ func TestEvents(t *testing.T) {
 			_, _, err := s.SetFlags(ctx, inbox.ID, []imap.UID{1, 2}, FlagChange{Op: imap.StoreFlagsSet, Flags: []imap.Flag{"k"}}, "me")
 			return err
 		}, "flags 1 INBOX [2:k] by me", "", "", "flags 1 INBOX [2:k] by me"},
-		{"copy", func() error { _, _, _, err := s.Copy(ctx, inbox.ID, []imap.UID{1, 2}, trash.ID, "me"); return err },
+		{"copy", func() error {
+			_, _, _, err := s.Copy(ctx, inbox.ID, []imap.UID{1, 2}, trash.ID, AllRights, "me")
+			return err
+		},
 			"added 1 Trash [1:k 2:k] by me", "", "", ""},
-		{"move to another account", func() error { _, _, _, err := s.Move(ctx, inbox.ID, []imap.UID{1}, other.ID, "me"); return err },
+		{"move to another account", func() error {
+			_, _, _, err := s.Move(ctx, inbox.ID, []imap.UID{1}, other.ID, AllRights, "me")
+			return err
+		},
 			"expunged 1 INBOX [1:k] by me", "added 2 INBOX [2:k] by me", "", "expunged 1 INBOX [1:k] by me"},
 		{"replace", func() error {
 			return thirdOf(s.Replace(ctx, inbox.ID, 2, trash.ID, NewMessage{Raw: []byte("z")}, "me"))
