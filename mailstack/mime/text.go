@@ -11,6 +11,10 @@ const (
 	keepBytes = 1 << 20  // of a buffer from one message to the next
 )
 
+// TextVersion changes whenever Text or Fold makes something else of a message than before: what was computed from their
+// results is of no use then.
+const TextVersion = 1
+
 // Place says where in a message a text stands, as the search keys of IMAP tell it apart (RFC 9051, 6.4.4).
 type Place uint8
 

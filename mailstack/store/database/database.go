@@ -24,12 +24,14 @@ type Conn struct {
 
 // Options say how a connection is set up.
 type Options struct {
-	CacheKiB int  // page cache
-	ReadOnly bool // refuse writes
+	CacheKiB  int  // page cache
+	PageBytes int  // of a new database; 0: as SQLite thinks best
+	ReadOnly  bool // refuse writes
+	Unsynced  bool // for what can be made anew: nothing is ever synced, a power loss may leave anything behind
 }
 
-// Open opens the database file, creating it if need be, in WAL mode with full durability: a commit returns
-// after the WAL has been synced. Checkpoints happen only when Checkpoint is called.
+// Open opens the database file, creating it if need be, in WAL mode with full durability unless that is not wanted: a commit
+// returns after the WAL has been synced. Checkpoints happen only when Checkpoint is called.
 func Open(path string, o Options) (*Conn, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -40,10 +42,15 @@ func Open(path string, o Options) (*Conn, error) {
 		c.Close()
 		return nil, fmt.Errorf("cannot open database: %w", err)
 	}
+	synchronous := "FULL"
+	if o.Unsynced {
+		synchronous = "OFF"
+	}
 	pragmas := []string{
 		"busy_timeout=10000",
+		fmt.Sprintf("page_size=%d", o.PageBytes), // before there is a page; what is no size is ignored
 		"journal_mode=WAL",
-		"synchronous=FULL",
+		"synchronous=" + synchronous,
 		"wal_autocheckpoint=0",
 		"journal_size_limit=67108864",
 		"temp_store=MEMORY",
