@@ -26,12 +26,24 @@ func (s *Session) search(c *call) error {
 	if err != nil {
 		return err
 	}
-	found, modseq, err := s.find(c, args.Key, args.Charset, nil)
+	var scores []uint32
+	var with func(*candidate) error
+	if args.Return != nil && args.Return.Relevancy {
+		texts, fuzzy := fuzzyTexts(args.Key, false)
+		if !fuzzy { // RFC 6203, 4
+			return bad("RELEVANCY takes a FUZZY key")
+		}
+		with = func(m *candidate) error {
+			scores = append(scores, score(m, texts))
+			return nil
+		}
+	}
+	found, modseq, err := s.find(c, args.Key, args.Charset, with)
 	if err != nil {
 		s.forgetSaved(args.Return)
 		return s.fail(c.name, err)
 	}
-	s.answerSearch(c, "SEARCH", args.Return, found, modseq)
+	s.answerSearch(c, "SEARCH", args.Return, found, modseq, scores)
 	return nil
 }
 
@@ -209,7 +221,7 @@ func (s *Session) forgetSaved(r *syntax.SearchReturn) {
 }
 
 // answerSearch writes the result of a search, in the order given, and saves it if that is wanted.
-func (s *Session) answerSearch(c *call, name string, r *syntax.SearchReturn, found []mailbox.Message, modseq uint64) {
+func (s *Session) answerSearch(c *call, name string, r *syntax.SearchReturn, found []mailbox.Message, modseq uint64, scores []uint32) {
 	numbers := make([]uint32, len(found))
 	for i := range found {
 		numbers[i] = found[i].Seq
@@ -235,6 +247,7 @@ func (s *Session) answerSearch(c *call, name string, r *syntax.SearchReturn, fou
 		}
 	}
 	response := esearch(c, r, found, numbers, modseq)
+	response.Scores = scores
 	if name == "SORT" && len(numbers) > 0 { // RFC 5267, 3.1: the first and the last in this order
 		if r.Min {
 			response.Min = numbers[0]

@@ -2,6 +2,7 @@ package imap
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -22,11 +23,20 @@ func (s *Session) sort(c *call) error {
 	for i, k := range args.Keys {
 		criteria[i] = order.Criterion{Key: sortKeys[k.By], Reverse: k.Reverse}
 	}
+	texts, fuzzy := fuzzyTexts(args.Key, false)
+	relevancy := slices.ContainsFunc(args.Keys, func(k syntax.SortKey) bool { return k.By == syntax.SortRelevancy })
+	if !fuzzy && (relevancy || args.Return != nil && args.Return.Relevancy) { // RFC 6203, 4 and 5
+		return bad("RELEVANCY takes a FUZZY key")
+	}
+	scores := make(map[uint32]uint32)
 	var items []order.Item
 	found, modseq, err := s.find(c, args.Key, args.Charset, func(m *candidate) error {
-		if m.content != nil {
-			items = append(items, sortItem(m, criteria))
+		item := sortItem(m, criteria)
+		if fuzzy {
+			item.Score = score(m, texts)
+			scores[m.Seq] = item.Score
 		}
+		items = append(items, item)
 		return nil
 	})
 	if err != nil {
@@ -38,10 +48,14 @@ func (s *Session) sort(c *call) error {
 		bySeq[m.Seq] = m
 	}
 	sorted := make([]mailbox.Message, 0, len(items))
+	var told []uint32
 	for _, seq := range order.Sort(items, criteria) {
 		sorted = append(sorted, bySeq[seq])
+		if args.Return != nil && args.Return.Relevancy {
+			told = append(told, scores[seq])
+		}
 	}
-	s.answerSearch(c, "SORT", args.Return, sorted, modseq)
+	s.answerSearch(c, "SORT", args.Return, sorted, modseq, told)
 	return nil
 }
 
@@ -49,6 +63,7 @@ var sortKeys = map[syntax.SortBy]order.Key{
 	syntax.SortArrival: order.Arrival, syntax.SortCc: order.Cc, syntax.SortDate: order.Date, syntax.SortFrom: order.From,
 	syntax.SortSize: order.Size, syntax.SortSubject: order.Subject, syntax.SortTo: order.To,
 	syntax.SortDisplayFrom: order.DisplayFrom, syntax.SortDisplayTo: order.DisplayTo,
+	syntax.SortRelevancy: order.Relevancy,
 }
 
 // sortItem computes what the criteria compare.
@@ -103,9 +118,6 @@ func (s *Session) thread(c *call) error {
 	references := args.Algorithm == imap.ThreadReferences
 	var messages []order.Message
 	_, _, err = s.find(c, args.Key, args.Charset, func(m *candidate) error {
-		if m.content == nil {
-			return nil
-		}
 		message, err := s.threadItem(m, references)
 		if errors.Is(err, store.ErrNoMessage) {
 			return nil

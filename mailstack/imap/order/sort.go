@@ -22,6 +22,7 @@ const (
 	To
 	DisplayFrom
 	DisplayTo
+	Relevancy // RFC 6203, section 5: the most relevant first
 )
 
 // Criterion is one sort criterion.
@@ -36,6 +37,7 @@ type Item struct {
 	Arrival int64  // internal date, as seconds or finer
 	Sent    int64  // sent date (SentDate), or what Arrival has if there is none
 	Size    int64  // bytes
+	Score   uint32 // relevancy, the higher the more
 	// Keys of texts: Casemap of the base subject; AddressKey; DisplayKey.
 	Subject                              string
 	From, To, Cc, DisplayFrom, DisplayTo string
@@ -95,6 +97,8 @@ func compare(a, b *Item, key Key) int {
 		return cmp.Compare(a.Arrival, b.Arrival)
 	case Date:
 		return cmp.Compare(a.Sent, b.Sent)
+	case Relevancy:
+		return cmp.Compare(b.Score, a.Score)
 	case Size:
 		return cmp.Compare(a.Size, b.Size)
 	case Subject:

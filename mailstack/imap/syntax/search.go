@@ -18,6 +18,7 @@ type Search struct {
 type SearchReturn struct {
 	Min, Max, All, Count bool
 	Save                 bool
+	Relevancy            bool // RFC 6203, section 4
 	Partial              *Partial
 }
 
@@ -89,6 +90,8 @@ func (o *SearchReturn) option(r *wire.Reader) (err error) {
 		o.Count = true
 	case "SAVE":
 		o.Save = true
+	case "RELEVANCY":
+		o.Relevancy = true
 	case "PARTIAL":
 		if err = r.SP(); err != nil {
 			return err
@@ -98,7 +101,7 @@ func (o *SearchReturn) option(r *wire.Reader) (err error) {
 		}
 		o.Partial, err = partialRange(r)
 	default:
-		err = wire.BadFound("return option", string(word), "MIN, MAX, ALL, COUNT, SAVE, PARTIAL")
+		err = wire.BadFound("return option", string(word), "MIN, MAX, ALL, COUNT, SAVE, PARTIAL, RELEVANCY")
 	}
 	return err
 }

@@ -39,6 +39,7 @@ type ESearchResponse struct {
 	Partial  *Partial // the range that the client asked for (RFC 9394)
 	Results  []uint32 // of that range, in the order of the result
 	ModSeq   uint64   // 0 for none (RFC 7162, section 3.1.10)
+	Scores   []uint32 // of all results in their order, from 1 to 100; nil if not asked for (RFC 6203, section 4)
 }
 
 // WriteESearch writes an ESEARCH response.
@@ -74,6 +75,16 @@ func WriteESearch(w *wire.Writer, e ESearchResponse) {
 		w.Byte(')')
 	}
 	writePair(w, " MODSEQ ", e.ModSeq)
+	if len(e.Scores) > 0 {
+		w.Raw(" RELEVANCY (")
+		for i, score := range e.Scores {
+			if i > 0 {
+				w.SP()
+			}
+			w.Number(uint64(score))
+		}
+		w.Byte(')')
+	}
 	w.CRLF()
 }
 

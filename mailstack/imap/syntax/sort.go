@@ -37,6 +37,7 @@ const (
 	SortTo
 	SortDisplayFrom
 	SortDisplayTo
+	SortRelevancy // RFC 6203, section 5
 )
 
 // Thread is THREAD and UID THREAD (RFC 5256).
@@ -77,7 +78,7 @@ func ParseSort(r *wire.Reader, uid bool) (s Sort, err error) {
 // sortNames are the names of sort criteria.
 var sortNames = map[string]SortBy{
 	"ARRIVAL": SortArrival, "CC": SortCc, "DATE": SortDate, "FROM": SortFrom, "SIZE": SortSize, "SUBJECT": SortSubject,
-	"TO": SortTo, "DISPLAYFROM": SortDisplayFrom, "DISPLAYTO": SortDisplayTo,
+	"TO": SortTo, "DISPLAYFROM": SortDisplayFrom, "DISPLAYTO": SortDisplayTo, "RELEVANCY": SortRelevancy,
 }
 
 func (s *Sort) criterion(r *wire.Reader) error {
@@ -92,7 +93,7 @@ func (s *Sort) criterion(r *wire.Reader) error {
 	by, ok := sortNames[string(word)]
 	if !ok {
 		return wire.BadFound("sort criterion", string(word),
-			"ARRIVAL, CC, DATE, DISPLAYFROM, DISPLAYTO, FROM, SIZE, SUBJECT, TO, with REVERSE before it")
+			"ARRIVAL, CC, DATE, DISPLAYFROM, DISPLAYTO, FROM, RELEVANCY, SIZE, SUBJECT, TO, with REVERSE before it")
 	}
 	key.By = by
 	s.Keys = append(s.Keys, key)
