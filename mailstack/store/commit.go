@@ -62,6 +62,7 @@ func (s *Store) apply(ops []*op) (clean bool) {
 			t.events = t.events[:events]
 			o.err = err
 		}
+		s.at("applied")
 	}
 	return t.flush() == nil
 }
@@ -110,6 +111,7 @@ func (s *Store) finish(end segment.Position) error {
 	if err != nil {
 		return fmt.Errorf("cannot write the store's counters: %w", err)
 	}
+	s.at("commit")
 	if err := t.db.Control("COMMIT"); err != nil {
 		if !database.IsFull(err) {
 			// The WAL's sync may have failed: the transaction may be on disk or not.
@@ -118,6 +120,7 @@ func (s *Store) finish(end segment.Position) error {
 		}
 		return err
 	}
+	s.at("committed")
 	return nil
 }
 

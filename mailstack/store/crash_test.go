@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -40,11 +41,11 @@ func crashMessage(token string) []byte {
 	return testMessage(token, size)
 }
 
-// victim delivers, flags, copies, expunges and compacts until it is killed, and writes a line for everything that was
+// victim delivers, flags, copies, expunges, restores, replaces and compacts until it is killed, and writes a line for everything that was
 // acknowledged: "token mailbox uid uidvalidity".
 func victim(dir string) error {
 	ctx := context.Background()
-	s, err := Open(ctx, Options{Dir: dir, SegmentBytes: 256 << 10})
+	s, err := Open(ctx, Options{Dir: dir, SegmentBytes: 256 << 10, VaultFor: 500 * time.Millisecond})
 	if err != nil {
 		return err
 	}
@@ -57,7 +58,11 @@ func victim(dir string) error {
 	}
 	go func() {
 		for {
-			if _, err := s.Compact(ctx); err != nil {
+			_, err := s.Compact(ctx)
+			if err == nil {
+				err = s.emptyVault(ctx)
+			}
+			if err != nil {
 				fmt.Fprintln(os.Stderr, err)
 				os.Exit(1)
 			}
@@ -93,6 +98,9 @@ func victim(dir string) error {
 				if err == nil {
 					_, _, err = s.SetFlags(ctx, p.Mailbox, uid, FlagChange{Op: imap.StoreFlagsAdd, Flags: []imap.Flag{imap.FlagSeen}}, nil)
 				}
+				if err == nil {
+					err = changeElsewhere(ctx, s, a, ids[(n+1)%crashAccounts], token)
+				}
 				if err != nil {
 					fmt.Fprintln(os.Stderr, err)
 					os.Exit(1)
@@ -101,6 +109,51 @@ func victim(dir string) error {
 		}
 	})
 	return nil
+}
+
+// changeElsewhere does the other things that can be done to mail, in mailboxes of which nothing is acknowledged.
+func changeElsewhere(ctx context.Context, s *Store, a, b AccountID, token string) error {
+	name := "Work/" + token[len(token)-1:]
+	if _, err := s.CreateMailbox(ctx, a, name, "", nil); err != nil && !errors.Is(err, ErrMailboxExists) {
+		return err
+	}
+	work, err := s.Mailbox(ctx, a, name)
+	if err != nil {
+		return gone(err)
+	}
+	other, err := s.Mailbox(ctx, b, "Sent")
+	if err != nil {
+		return err
+	}
+	placed, err := s.AppendAll(ctx, work.ID, []NewMessage{{Raw: crashMessage("a")}, {Raw: crashMessage(token)}}, nil)
+	if err == nil {
+		_, _, err = s.Replace(ctx, work.ID, placed[0].UID, other.ID, NewMessage{Raw: crashMessage("b")}, nil)
+	}
+	if err == nil {
+		_, _, _, err = s.Move(ctx, work.ID, []imap.UID{placed[1].UID}, other.ID, nil)
+	}
+	if err == nil {
+		err = s.SetMetadata(ctx, a, work.ID, []MetadataEntry{{"/private/comment", []byte(token)}}, nil)
+	}
+	if err == nil {
+		err = s.DeleteMailbox(ctx, work.ID, nil)
+	}
+	var vaulted []VaultEntry
+	if err == nil {
+		vaulted, err = s.Vault(ctx, a)
+	}
+	if err == nil && len(vaulted) > 0 {
+		_, err = s.Restore(ctx, a, []int64{vaulted[len(vaulted)/2].ID}, "Restored", nil)
+	}
+	return gone(err)
+}
+
+// gone forgives what another session has removed.
+func gone(err error) error {
+	if errors.Is(err, ErrNoMailbox) || errors.Is(err, ErrNoMessage) {
+		return nil
+	}
+	return err
 }
 
 // deliverAndExpunge leaves work for compaction behind.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -232,5 +233,69 @@ func TestHalfDoneOperation(t *testing.T) {
 	case events := <-w.Events():
 		t.Errorf("events %+v", events)
 	default:
+	}
+}
+
+// TestDatabaseFullAmidOperations lets SQLite run out of pages amid operations that change many rows: they change nothing.
+func TestDatabaseFullAmidOperations(t *testing.T) {
+	ctx := context.Background()
+	s := openTest(t, Options{VaultFor: time.Hour})
+	ids := makeAccounts(t, s, 2, 0)
+	inbox, other := mailbox(t, s, ids[0], "INBOX"), mailbox(t, s, ids[1], "INBOX")
+	m := bulk(t, s, ids[0], "INBOX", 400)
+	var uids []imap.UID
+	for uid := range m.Messages {
+		uids = append(uids, imap.UID(uid+1))
+	}
+	long := imap.Flag(bytes.Repeat([]byte("k"), maxKeywordLength))
+	if err := setFlags(s, inbox.ID, uids[:300], FlagChange{Op: imap.StoreFlagsAdd, Flags: []imap.Flag{imap.FlagDeleted}}); err != nil {
+		t.Fatal(err)
+	}
+	var messages []NewMessage
+	for range 400 {
+		messages = append(messages, NewMessage{Raw: testMessage(string(long), 400), Flags: []imap.Flag{long}})
+	}
+	var many []MetadataEntry
+	for i := range 20 {
+		many = append(many, MetadataEntry{fmt.Sprint("/shared/x", i), make([]byte, 10_000)})
+	}
+	operations := []struct {
+		name string
+		do   func() error
+	}{
+		{"append", func() error { return second(s.AppendAll(ctx, inbox.ID, messages, nil)) }},
+		{"copy", func() error { _, _, _, err := s.Copy(ctx, inbox.ID, uids, other.ID, nil); return err }},
+		{"move", func() error { _, _, _, err := s.Move(ctx, inbox.ID, uids, other.ID, nil); return err }},
+		{"flags", func() error {
+			return setFlags(s, inbox.ID, uids, FlagChange{Op: imap.StoreFlagsAdd, Flags: []imap.Flag{long}})
+		}},
+		{"expunge", func() error { return second(s.Expunge(ctx, inbox.ID, nil, nil)) }},
+		{"annotate", func() error { return s.SetMetadata(ctx, ids[0], inbox.ID, many, nil) }},
+	}
+	pages := func(n string) {
+		t.Helper()
+		settle(t, s) // afterwards the writer waits and does not use its connection
+		if err := s.tx.db.Script("PRAGMA max_page_count = " + n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, op := range operations {
+		t.Run(op.name, func(t *testing.T) {
+			before := digest(t, s)
+			pages("1") // SQLite takes the present size instead
+			if err := op.do(); !errors.Is(err, ErrDiskFull) || errors.Is(err, ErrFailed) {
+				t.Errorf("full: %v", err)
+			}
+			if after := digest(t, s); after != before {
+				t.Error(firstDifference(after, before))
+			}
+			checkTest(t, s)
+			pages("1000000")
+		})
+	}
+	for _, op := range operations[3:] {
+		if err := op.do(); err != nil {
+			t.Errorf("%s with room: %v", op.name, err)
+		}
 	}
 }

@@ -203,7 +203,7 @@ func TestModel(t *testing.T) {
 			m := &model{t: t, r: rand.New(rand.NewPCG(seed, 11)), clock: &c, boxes: make(map[MailboxID]*modelMailbox), uids: make(map[string]bool)}
 			m.s = openTest(t, o)
 			m.s.stopKeeping() // the model does that, at times of its own
-			<-m.s.kept
+			m.s.keepers.Wait()
 			for _, id := range makeAccounts(t, m.s, 3, 12_000) {
 				a := &modelAccount{id: id, quota: 12_000, names: make(map[string]*modelMailbox), subs: make(map[string]bool)}
 				for _, d := range defaultMailboxes {

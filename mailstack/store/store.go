@@ -32,6 +32,7 @@ type Options struct {
 
 	fs  segment.FS       // tests inject faults
 	now func() time.Time // tests move the clock
+	at  func(string)     // tests look at the disk between two steps of the writer
 }
 
 // Store is an open store. Its methods may be called by any number of goroutines.
@@ -39,6 +40,7 @@ type Store struct {
 	path   string
 	logger *slog.Logger
 	now    func() time.Time
+	at     func(string)
 	lock   *os.File
 	log    *segment.Log
 	tx     *tx // the writer's
@@ -72,6 +74,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		path:    filepath.Join(o.Dir, "metadata.db"),
 		logger:  o.Logger,
 		now:     o.now,
+		at:      o.at,
 		pending: make(chan *op, maxPending),
 		written: make(chan struct{}),
 		readers: make(chan *database.Conn, readers),
@@ -84,6 +87,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	if s.now == nil {
 		s.now = time.Now
+	}
+	if s.at == nil {
+		s.at = func(string) {}
 	}
 	if err := s.open(ctx, o); err != nil {
 		s.release()

@@ -112,6 +112,7 @@ func (s *Store) complete(b *batch, syncErr error) {
 		s.operations.Add(int64(len(b.ops)))
 		s.commitTime.Add(int64(time.Since(b.begun)))
 		s.tell()
+		s.at("told")
 	}
 	for _, p := range b.promises {
 		p.account.promised -= p.bytes
