@@ -157,8 +157,11 @@ func (m *model) learn(a *modelAccount) {
 // made notes mailboxes that one operation made, with those above them.
 func (m *model) made(a *modelAccount, subscribe bool, names ...string) {
 	for _, name := range names {
+		if a.names[name] != nil || !subscribe {
+			continue
+		}
 		for _, n := range append(parents(name), name) {
-			if a.names[n] == nil && subscribe {
+			if a.names[n] == nil {
 				a.subs[n] = true
 			}
 		}

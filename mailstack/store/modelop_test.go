@@ -207,19 +207,10 @@ func (m *model) create() {
 	}
 }
 
-func (b *modelMailbox) hasBelow() bool {
-	for name := range b.account.names {
-		if strings.HasPrefix(name, b.name+"/") {
-			return true
-		}
-	}
-	return false
-}
-
 func (m *model) delete() {
 	b := m.box()
 	var want error
-	if b.name == inbox || b.hasBelow() {
+	if b.name == inbox {
 		want = ErrMailboxInUse
 	}
 	if !m.expect("delete", m.s.DeleteMailbox(m.t.Context(), b.id, nil), want) {
