@@ -130,7 +130,7 @@ func changeElsewhere(ctx context.Context, s *Store, a, b AccountID, token string
 		_, _, err = s.Replace(ctx, work.ID, placed[0].UID, other.ID, NewMessage{Raw: crashMessage("b")}, nil)
 	}
 	if err == nil {
-		_, _, _, err = s.Move(ctx, work.ID, []imap.UID{placed[1].UID}, other.ID, nil)
+		_, _, _, err = s.Move(ctx, work.ID, []imap.UID{placed[1].UID}, other.ID, AllRights, nil)
 	}
 	if err == nil {
 		err = s.SetMetadata(ctx, a, work.ID, []MetadataEntry{{"/private/comment", []byte(token)}}, nil)

@@ -264,8 +264,8 @@ func TestDatabaseFullAmidOperations(t *testing.T) {
 		do   func() error
 	}{
 		{"append", func() error { return second(s.AppendAll(ctx, inbox.ID, messages, nil)) }},
-		{"copy", func() error { _, _, _, err := s.Copy(ctx, inbox.ID, uids, other.ID, nil); return err }},
-		{"move", func() error { _, _, _, err := s.Move(ctx, inbox.ID, uids, other.ID, nil); return err }},
+		{"copy", func() error { _, _, _, err := s.Copy(ctx, inbox.ID, uids, other.ID, AllRights, nil); return err }},
+		{"move", func() error { _, _, _, err := s.Move(ctx, inbox.ID, uids, other.ID, AllRights, nil); return err }},
 		{"flags", func() error {
 			return setFlags(s, inbox.ID, uids, FlagChange{Op: imap.StoreFlagsAdd, Flags: []imap.Flag{long}})
 		}},

@@ -180,7 +180,7 @@ func (m *model) transfer(move bool) {
 	if move {
 		do = m.s.Move
 	}
-	src, dst, validity, err := do(m.t.Context(), from.id, uids, to.id, nil)
+	src, dst, validity, err := do(m.t.Context(), from.id, uids, to.id, AllRights, nil)
 	if !m.expect("transfer", err, overQuota(move && from.account == to.account || to.account.fits(bytes))) {
 		return
 	}
