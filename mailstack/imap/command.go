@@ -63,6 +63,11 @@ var commands = map[string]command{
 	"GETACL":         {run: (*Session).getACL},        // RFC 4314
 	"LISTRIGHTS":     {run: (*Session).listRights},    // RFC 4314
 	"MYRIGHTS":       {run: (*Session).myRights},      // RFC 4314
+	"GETMETADATA":    {run: (*Session).getMetadata},   // RFC 5464
+	"SETMETADATA":    {run: (*Session).setMetadata},   // RFC 5464
+	"GETQUOTA":       {run: (*Session).getQuota},      // RFC 9208
+	"GETQUOTAROOT":   {run: (*Session).getQuotaRoot},  // RFC 9208
+	"SETQUOTA":       {run: (*Session).setQuota},      // RFC 9208
 	"CLOSE":          {run: (*Session).close, selected: true},
 	"UNSELECT":       {run: (*Session).close, selected: true},
 	"EXPUNGE":        {run: (*Session).expunge, selected: true},

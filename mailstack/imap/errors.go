@@ -23,7 +23,6 @@ const (
 	codeExpungeIssued imap.ResponseCode = "EXPUNGEISSUED"      // RFC 5530, 3
 	codeUseAttr       imap.ResponseCode = "USEATTR"            // RFC 6154, 6
 	codeTooMany       imap.ResponseCode = "METADATA TOOMANY"   // RFC 5464, 4.3
-	codeNoPrivate     imap.ResponseCode = "METADATA NOPRIVATE" // RFC 5464, 4.3
 	codeNotSaved      imap.ResponseCode = "NOTSAVED"           // RFC 5182, 2.1
 	codeNoUpdate      imap.ResponseCode = "NOUPDATE"           // RFC 5267, 4.3
 	codeBadURL        imap.ResponseCode = "BADURL"             // RFC 4469, 4.1
@@ -44,6 +43,9 @@ var knownErrors = []struct {
 	{store.ErrTooManyBoxes, no(imap.ResponseCodeLimit, "Too many mailboxes")},
 	{store.ErrFlags, no(imap.ResponseCodeCannot, "These flags cannot be stored")},
 	{store.ErrACL, no(imap.ResponseCodeCannot, "These rights cannot be stored")},
+	{store.ErrMetadataTooMany, no(codeTooMany, "Too many annotations")},
+	{store.ErrMetadataTooLarge, errAnnotationSize},
+	{store.ErrMetadataName, errAnnotationName},
 	{store.ErrNoMessage, errExpungeIssued},
 	{store.ErrTooLarge, no(imap.ResponseCodeTooBig, "Message is too big")},
 	{store.ErrOverQuota, no(imap.ResponseCodeOverQuota, "Quota exceeded")}, // RFC 9208, 4.3

@@ -21,6 +21,11 @@ func (s *Session) list(c *call) error {
 		syntax.WriteList(s.w, syntax.ListResponse{Attrs: []imap.MailboxAttr{imap.MailboxAttrNoSelect}, Delimiter: delimiter})
 		return nil
 	}
+	for _, name := range args.Return.Metadata {
+		if !strings.HasPrefix(name, "/private/") && !strings.HasPrefix(name, "/shared/") {
+			return errAnnotationName
+		}
+	}
 	tree, err := s.tree()
 	if err != nil {
 		return s.fail(c.name, err)
@@ -41,6 +46,13 @@ func (s *Session) list(c *call) error {
 		}
 		if args.Return.MyRights { // RFC 8440, 3
 			syntax.WriteMyRights(s.w, f.name, rightSet(f.rights))
+		}
+		if len(args.Return.Metadata) > 0 && f.rights&annotating != 0 { // RFC 9590, 3
+			entries, err := s.annotations(f.ID, args.Return.Metadata, store.DepthZero)
+			if err != nil {
+				return s.fail(c.name, err)
+			}
+			syntax.WriteMetadata(s.w, f.name, entries)
 		}
 		if args.Return.Status != 0 && f.may(store.RightRead) { // RFC 5819, 2
 			if err := s.writeStatus(&f.box, args.Return.Status); err != nil {

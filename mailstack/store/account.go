@@ -84,15 +84,16 @@ func (s *Store) AccountsChanged() <-chan struct{} { return s.accountsChanged.wai
 
 // Quota is what an account may store, and stores. What is in the vault does not count.
 type Quota struct {
-	UsedBytes, LimitBytes int64 // LimitBytes 0: no limit
-	Messages              int64
+	UsedBytes, LimitBytes     int64 // LimitBytes 0: no limit
+	Messages                  int64
+	Mailboxes, LimitMailboxes int64
 }
 
 // Quota returns the quota of an account (RFC 9208); ErrNoAccount if there is none.
 func (s *Store) Quota(ctx context.Context, id AccountID) (q Quota, err error) {
 	err = s.read(ctx, func(c *database.Conn) error {
-		found, err := c.Row(func(r *database.Rows) { q = Quota{r.Int(0), r.Int(1), r.Int(2)} },
-			"SELECT s.used, a.quota, s.messages FROM accounts a LEFT JOIN account_state s ON s.account = a.id WHERE a.id = ?", int64(id))
+		found, err := c.Row(func(r *database.Rows) { q = Quota{r.Int(0), r.Int(1), r.Int(2), r.Int(3), maxMailboxes} },
+			"SELECT s.used, a.quota, s.messages, s.mailboxes FROM accounts a LEFT JOIN account_state s ON s.account = a.id WHERE a.id = ?", int64(id))
 		if err == nil && !found {
 			err = ErrNoAccount
 		}

@@ -10,10 +10,13 @@ import (
 )
 
 const (
-	maxMetadata      = 64 // entries of one mailbox, shared ones and each account's private ones apart
-	maxMetadataBytes = 64 << 10
-	maxMetadataName  = 500
+	maxMetadata     = 64        // entries of one mailbox, shared ones and each account's private ones apart
+	maxMetadataSum  = 128 << 10 // bytes of their values
+	maxMetadataName = 500
 )
+
+// MaxMetadataBytes is the largest value of an annotation.
+const MaxMetadataBytes = 64 << 10
 
 // Errors of SetMetadata (RFC 5464, 4.3).
 var (
@@ -97,8 +100,8 @@ func (s *Store) SetMetadata(ctx context.Context, account AccountID, mailbox Mail
 	var private, shared []MetadataEntry
 	for _, e := range entries {
 		name := strings.ToLower(e.Name)
-		if len(e.Value) > maxMetadataBytes {
-			return fmt.Errorf("cannot set annotations: %w: %d bytes, at most %d", ErrMetadataTooLarge, len(e.Value), maxMetadataBytes)
+		if len(e.Value) > MaxMetadataBytes {
+			return fmt.Errorf("cannot set annotations: %w: %d bytes, at most %d", ErrMetadataTooLarge, len(e.Value), MaxMetadataBytes)
 		}
 		rest, isPrivate := strings.CutPrefix(name, "/private")
 		if !isPrivate {
@@ -165,14 +168,24 @@ func (t *tx) annotate(e Event, account AccountID, prefix string, entries []Metad
 		}
 		e.Keys = append(e.Keys, prefix+m.Name)
 	}
-	var n int64
-	if _, err := t.db.Row(func(r *database.Rows) { n = r.Int(0) }, "SELECT COUNT(*) FROM metadata WHERE mailbox = ? AND account = ?",
-		int64(e.Mailbox), int64(account)); err != nil {
+	var n, sum int64
+	if _, err := t.db.Row(func(r *database.Rows) { n, sum = r.Int(0), r.Int(1) },
+		"SELECT COUNT(*), COALESCE(SUM(LENGTH(value)), 0) FROM metadata WHERE mailbox = ? AND account = ?", int64(e.Mailbox), int64(account)); err != nil {
 		return err
 	}
-	if n > maxMetadata {
-		return fmt.Errorf("%w: %d, at most %d", ErrMetadataTooMany, n, maxMetadata)
+	if n > maxMetadata || sum > maxMetadataSum {
+		return fmt.Errorf("%w: %d of %d bytes, at most %d of %d bytes", ErrMetadataTooMany, n, sum, maxMetadata, maxMetadataSum)
 	}
 	t.events = append(t.events, e)
+	return nil
+}
+
+// copyMetadata gives a new mailbox the annotations of another one.
+func (t *tx) copyMetadata(from, to MailboxID) error {
+	_, err := t.db.Exec("INSERT INTO metadata (mailbox, account, name, value) SELECT ?, account, name, value FROM metadata WHERE mailbox = ?",
+		int64(to), int64(from))
+	if err != nil {
+		return fmt.Errorf("cannot copy annotations: %w", err)
+	}
 	return nil
 }

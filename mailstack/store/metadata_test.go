@@ -83,7 +83,7 @@ func TestMetadataRefuses(t *testing.T) {
 			t.Errorf("read %q: %v", name, err)
 		}
 	}
-	if err := s.SetMetadata(ctx, a, inbox.ID, []MetadataEntry{{"/private/x", make([]byte, maxMetadataBytes+1)}}, nil); !errors.Is(err, ErrMetadataTooLarge) {
+	if err := s.SetMetadata(ctx, a, inbox.ID, []MetadataEntry{{"/private/x", make([]byte, MaxMetadataBytes+1)}}, nil); !errors.Is(err, ErrMetadataTooLarge) {
 		t.Errorf("too large: %v", err)
 	}
 	if err := s.SetMetadata(ctx, 99, inbox.ID, []MetadataEntry{{"/private/x", one}}, nil); !errors.Is(err, ErrNoAccount) {
@@ -107,6 +107,10 @@ func TestMetadataRefuses(t *testing.T) {
 	}
 	if err := s.SetMetadata(ctx, a, inbox.ID, many, nil); err != nil {
 		t.Errorf("just enough: %v", err)
+	}
+	large := []MetadataEntry{{"/private/a", make([]byte, MaxMetadataBytes)}, {"/private/b", make([]byte, MaxMetadataBytes)}, {"/private/c", one}}
+	if err := s.SetMetadata(ctx, a, inbox.ID, large, nil); !errors.Is(err, ErrMetadataTooMany) {
+		t.Errorf("too much together: %v", err)
 	}
 	// Others do not count.
 	for _, e := range []MetadataEntry{{"/private/more", one}, {"/shared/e1", []byte("other")}} {

@@ -15,7 +15,7 @@ import (
 // ErrMailboxExists; one below the mailbox itself ErrMailboxName.
 //
 // INBOX stays: its messages move to a new mailbox with the name, and the mailboxes below it stay too (RFC 9051, 6.3.6).
-// They move in several commits; after an error, some may be in either mailbox.
+// They move in several commits; after an error, some may be in either mailbox. Both have its annotations (RFC 5464, 4.1).
 func (s *Store) RenameMailbox(ctx context.Context, id MailboxID, name string, origin any) error {
 	name, err := normalName(name)
 	if err != nil {
@@ -31,10 +31,11 @@ func (s *Store) RenameMailbox(ctx context.Context, id MailboxID, name string, or
 			return err
 		}
 		made, err := t.makePath(a, name, "", false, origin)
-		if err == nil {
-			to = made.id
+		if err != nil {
+			return err
 		}
-		return err
+		to = made.id
+		return t.copyMetadata(id, to)
 	})
 	if err != nil || to == 0 {
 		return err
