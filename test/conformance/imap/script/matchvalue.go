@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"gouv.tg/messagerie/test/conformance/imap/response"
 )
@@ -96,6 +97,13 @@ func (m *matcher) one(p Pat, n response.Node) bool {
 		return leaf && m.expand(p.Text) == n.Text
 	case Match:
 		return leaf && m.regexp(p.Text, n.Text)
+	case Moment:
+		want, err := time.Parse(dateTime, p.Text)
+		if err != nil {
+			m.err = err
+		}
+		got, err := time.Parse(dateTime, n.Text)
+		return leaf && err == nil && want.Equal(got)
 	case Block:
 		return leaf && m.block == n.Text
 	case Content:
@@ -134,6 +142,9 @@ func (m *matcher) one(p Pat, n response.Node) bool {
 	}
 	return false
 }
+
+// dateTime is date-time of RFC 9051 section 9.
+const dateTime = "_2-Jan-2006 15:04:05 -0700"
 
 // regexp matches a whole text; variables in the expression stand for their text.
 func (m *matcher) regexp(expression, text string) bool {

@@ -22,6 +22,7 @@ const (
 	OneOf                  // <a|b>
 	Numbers                // #1:3,5: the same numbers
 	Match                  // ~"regexp"
+	Moment                 // t"date-time": the same moment, in whatever zone
 	Content                // @message: a message or a part of it
 	Block                  // |: the block that follows
 	Bracket                // [CODE ...]
@@ -132,6 +133,9 @@ func (l *lexer) one() Pat {
 	case strings.HasPrefix(rest, `~"`):
 		take(1)
 		return Pat{Kind: Match, Text: l.quoted()}
+	case strings.HasPrefix(rest, `t"`):
+		take(1)
+		return Pat{Kind: Moment, Text: l.quoted()}
 	case c == '|' && (len(rest) == 1 || rest[1] == ')' || rest[1] == ' '):
 		take(1)
 		return Pat{Kind: Block}
