@@ -10,6 +10,7 @@ import (
 
 	"gouv.tg/messagerie/mailstack/admin"
 	"gouv.tg/messagerie/mailstack/directory"
+	"gouv.tg/messagerie/mailstack/sasl"
 )
 
 // defaultSocket is where a cell listens in its Pod.
@@ -62,7 +63,7 @@ func listAccounts(ctx context.Context, args []string, out io.Writer) error {
 	return fmt.Errorf("%w: -o: found %q; accepted are table and json", errUsage, *format)
 }
 
-// setPassword hashes the password here, so that the cell sees the hash only.
+// setPassword hashes the password here, so that the cell sees the hash and the SCRAM verifier only.
 func setPassword(ctx context.Context, args []string, in io.Reader) error {
 	flags := newFlags("accounts set-password")
 	socket := flags.String("socket", defaultSocket, "unix socket of the cell, a `PATH`")
@@ -82,7 +83,11 @@ func setPassword(ctx context.Context, args []string, in io.Reader) error {
 	if err != nil {
 		return fmt.Errorf("password: %w", err)
 	}
+	scram := ""
+	if v, err := sasl.NewVerifier(password); err == nil { // a password that SCRAM cannot carry still works with PLAIN
+		scram = v.String()
+	}
 	client := admin.NewUnixClient(*socket)
 	defer client.Close()
-	return client.SetPassword(ctx, address, hash)
+	return client.SetPassword(ctx, address, hash, scram)
 }

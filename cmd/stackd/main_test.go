@@ -13,11 +13,12 @@ import (
 
 	"gouv.tg/messagerie/mailstack/admin"
 	"gouv.tg/messagerie/mailstack/directory"
+	"gouv.tg/messagerie/mailstack/sasl"
 	"gouv.tg/messagerie/version"
 )
 
 // backend holds one account.
-type backend struct{ password string }
+type backend struct{ password, scram string }
 
 func (*backend) PutAccounts(context.Context, []admin.Account, string) (admin.Result, error) {
 	return admin.Result{}, errors.New("not for the command line")
@@ -27,11 +28,11 @@ func (*backend) Accounts(_ context.Context, yield func(admin.Account) error) err
 	return yield(admin.Account{Address: "afi@gouv.tg", Name: "Afi", Messages: 3, UsedBytes: 4096, Disabled: true})
 }
 
-func (b *backend) SetPassword(_ context.Context, address, hash string) error {
+func (b *backend) SetPassword(_ context.Context, address, hash, scram string) error {
 	if address != "afi@gouv.tg" {
 		return fmt.Errorf("%w: %s", admin.ErrNoAccount, address)
 	}
-	b.password = hash
+	b.password, b.scram = hash, scram
 	return nil
 }
 
@@ -72,6 +73,9 @@ func TestAccounts(t *testing.T) {
 		}
 		if ok, _, err := directory.Verify(b.password, "mot de passe"); !ok || err != nil || !strings.HasPrefix(b.password, "$argon2id$") {
 			t.Errorf("set-password of %q stores %q", in, b.password)
+		}
+		if _, err := sasl.ParseVerifier(b.scram); err != nil {
+			t.Errorf("set-password of %q stores the verifier %q", in, b.scram)
 		}
 	}
 	for name, tc := range map[string]struct {

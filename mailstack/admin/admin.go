@@ -70,8 +70,8 @@ type Backend interface {
 	PutAccounts(ctx context.Context, accounts []Account, hash string) (Result, error)
 	// Accounts yields every account, without passwords, in the order of addresses.
 	Accounts(ctx context.Context, yield func(Account) error) error
-	// SetPassword sets the hash of one account.
-	SetPassword(ctx context.Context, address, hash string) error
+	// SetPassword sets the hash of one account's password and the SCRAM verifier of the same password, empty for none.
+	SetPassword(ctx context.Context, address, hash, scram string) error
 	Status(ctx context.Context) (Status, error)
 }
 

@@ -18,12 +18,14 @@ import (
 	"gouv.tg/messagerie/mailstack/directory"
 	"gouv.tg/messagerie/mailstack/link"
 	"gouv.tg/messagerie/mailstack/link/linktest"
+	"gouv.tg/messagerie/mailstack/sasl"
 )
 
 const goodHash = "{SSHA256}NsBrejmX2KeB7Kn1QZhdSnQkVcfTEU6alk+O8RKc0LgxMjM0NTY3OA=="
 
 // memory is a Backend in memory.
 type memory struct {
+	scram    string
 	accounts []admin.Account
 	hash     string
 	fail     error
@@ -47,12 +49,12 @@ func (m *memory) Accounts(_ context.Context, yield func(admin.Account) error) er
 	return m.fail
 }
 
-func (m *memory) SetPassword(_ context.Context, address, hash string) error {
+func (m *memory) SetPassword(_ context.Context, address, hash, scram string) error {
 	i := slices.IndexFunc(m.accounts, func(a admin.Account) bool { return a.Address == address })
 	if i < 0 {
 		return fmt.Errorf("%w: %s", admin.ErrNoAccount, address)
 	}
-	m.accounts[i].Password = hash
+	m.accounts[i].Password, m.scram = hash, scram
 	return nil
 }
 
@@ -134,13 +136,19 @@ func TestRoundTrip(t *testing.T) {
 			if err != nil || st.Ministry != "finances" || st.AccountsHash != res.Hash {
 				t.Errorf("Status = %+v, %v", st, err)
 			}
-			if err := c.SetPassword(t.Context(), "kofi@gouv.tg", goodHash); err != nil || b.accounts[1].Password != goodHash {
-				t.Errorf("SetPassword: %v, backend has %+v", err, b.accounts[1])
+			verifier := sasl.FakeVerifier(nil, "kofi@gouv.tg").String()
+			for _, scram := range []string{verifier, ""} {
+				if err := c.SetPassword(t.Context(), "kofi@gouv.tg", goodHash, scram); err != nil || b.accounts[1].Password != goodHash || b.scram != scram {
+					t.Errorf("SetPassword: %v, backend has %+v, %q", err, b.accounts[1], b.scram)
+				}
 			}
-			if err := c.SetPassword(t.Context(), "nobody@gouv.tg", goodHash); !errors.Is(err, admin.ErrNoAccount) {
+			if err := c.SetPassword(t.Context(), "kofi@gouv.tg", goodHash, "x"); !errors.Is(err, admin.ErrInvalid) {
+				t.Errorf("SetPassword with a broken verifier: %v", err)
+			}
+			if err := c.SetPassword(t.Context(), "nobody@gouv.tg", goodHash, ""); !errors.Is(err, admin.ErrNoAccount) {
 				t.Errorf("SetPassword of nobody: %v", err)
 			}
-			if err := c.SetPassword(t.Context(), "kofi@gouv.tg", "secret"); !errors.Is(err, admin.ErrInvalid) {
+			if err := c.SetPassword(t.Context(), "kofi@gouv.tg", "secret", ""); !errors.Is(err, admin.ErrInvalid) {
 				t.Errorf("SetPassword in clear text: %v", err)
 			}
 		})

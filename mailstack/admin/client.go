@@ -74,9 +74,11 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	return st, err
 }
 
-// SetPassword sets the hash of one account; ErrNoAccount when the cell does not hold the address.
-func (c *Client) SetPassword(ctx context.Context, address, hash string) error {
-	return c.do(ctx, http.MethodPut, "/v1/accounts/"+url.PathEscape(address)+"/password", strings.NewReader(hash), "", nil)
+// SetPassword sets the hash of one account's password and the SCRAM verifier of the same password, empty for none; ErrNoAccount when
+// the cell does not hold the address.
+func (c *Client) SetPassword(ctx context.Context, address, hash, scram string) error {
+	body := strings.NewReader(hash + "\n" + scram)
+	return c.do(ctx, http.MethodPut, "/v1/accounts/"+url.PathEscape(address)+"/password", body, "", nil)
 }
 
 // Accounts yields every account, without password.

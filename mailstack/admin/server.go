@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gouv.tg/messagerie/mailstack/directory"
+	"gouv.tg/messagerie/mailstack/sasl"
 )
 
 // NewHandler answers the admin requests with b. The caller has authenticated the peer (client certificate, or the
@@ -126,12 +127,18 @@ func (s *server) setPassword(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	hash := strings.TrimSpace(string(body))
+	hash, scram, _ := strings.Cut(strings.TrimSpace(string(body)), "\n") // the second line may be missing
 	if err := directory.CheckHash(hash); err != nil {
 		s.fail(w, r, invalid("password: "+err.Error()))
 		return
 	}
-	if err := s.b.SetPassword(r.Context(), address, hash); err != nil {
+	if scram != "" {
+		if _, err := sasl.ParseVerifier(scram); err != nil {
+			s.fail(w, r, invalid("password, line 2: "+err.Error()))
+			return
+		}
+	}
+	if err := s.b.SetPassword(r.Context(), address, hash, scram); err != nil {
 		s.fail(w, r, err)
 		return
 	}

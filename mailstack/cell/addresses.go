@@ -24,6 +24,8 @@ type addresses struct {
 	domain string
 	log    *slog.Logger
 
+	mechanisms []string // by which agents log in; gateways are told along with the addresses
+
 	mu      sync.Mutex
 	current []string
 	changed <-chan struct{} // closed when current is out of date
@@ -69,7 +71,7 @@ func (a *addresses) serve(ctx context.Context, st *link.Stream) {
 	}()
 	sent, changed, err := a.snapshot(ctx)
 	if err == nil {
-		err = sendUpdates(st, sent, nil, true)
+		err = sendUpdates(st, sent, nil, a.mechanisms)
 	}
 	for err == nil {
 		select {
@@ -80,7 +82,7 @@ func (a *addresses) serve(ctx context.Context, st *link.Stream) {
 		var next []string
 		if next, changed, err = a.snapshot(ctx); err == nil {
 			added, removed := difference(sent, next)
-			sent, err = next, sendUpdates(st, added, removed, false)
+			sent, err = next, sendUpdates(st, added, removed, nil)
 		}
 	}
 	if ctx.Err() == nil {
@@ -88,13 +90,18 @@ func (a *addresses) serve(ctx context.Context, st *link.Stream) {
 	}
 }
 
-// sendUpdates writes updates of bounded size. A first snapshot begins with Reset and ends with Sync, even when it is empty.
-func sendUpdates(st *link.Stream, added, removed []string, first bool) error {
+// sendUpdates writes updates of bounded size. A first snapshot, with mechanisms, begins with Reset and ends with Sync, even when it is
+// empty.
+func sendUpdates(st *link.Stream, added, removed, mechanisms []string) error {
+	first := mechanisms != nil
 	reset := first
 	for first || len(added) > 0 || len(removed) > 0 {
 		n := min(len(added), link.MaxDirectoryChunk)
 		m := min(len(removed), link.MaxDirectoryChunk-n)
 		update := link.DirectoryUpdate{Reset: reset, Add: added[:n], Remove: removed[:m]}
+		if reset {
+			update.Mechanisms = mechanisms
+		}
 		added, removed, reset = added[n:], removed[m:], false
 		if first && len(added) == 0 {
 			update.Sync, first = true, false

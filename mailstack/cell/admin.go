@@ -68,10 +68,10 @@ func (b *backend) Accounts(ctx context.Context, yield func(admin.Account) error)
 }
 
 // SetPassword implements admin.Backend.
-func (b *backend) SetPassword(ctx context.Context, address, hash string) error {
+func (b *backend) SetPassword(ctx context.Context, address, hash, scram string) error {
 	account, err := b.store.Account(ctx, address)
 	if err == nil {
-		err = b.store.SetPassword(ctx, account.ID, hash, "")
+		err = b.store.SetPassword(ctx, account.ID, hash, scram)
 	}
 	if errors.Is(err, store.ErrNoAccount) {
 		return admin.ErrNoAccount

@@ -3,9 +3,10 @@ package cell
 import (
 	"context"
 	"crypto/tls"
-	"errors"
+	"fmt"
 	"log/slog"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -13,14 +14,13 @@ import (
 	"gouv.tg/messagerie/mailstack/cell/streams"
 	"gouv.tg/messagerie/mailstack/directory"
 	"gouv.tg/messagerie/mailstack/link"
+	"gouv.tg/messagerie/mailstack/sasl"
+	"gouv.tg/messagerie/mailstack/sasl/jwt"
 	"gouv.tg/messagerie/mailstack/store"
 )
 
-// Bounds of a login.
-const (
-	authTimeout  = 10 * time.Second
-	maxRehashing = 64 // hashes waiting to be replaced
-)
+// authTimeout bounds what a verdict, or a step to it, takes here.
+const authTimeout = 10 * time.Second
 
 // authenticator gives verdicts on logins.
 type authenticator struct {
@@ -29,25 +29,41 @@ type authenticator struct {
 	networks []netip.Prefix
 	minTLS   uint16
 	verifier *directory.Verifier
+	secret   []byte        // of the verifiers of accounts that do not exist
+	tokens   *jwt.Verifier // nil: none are accepted
 	tickets  *tickets
-	rehash   chan rehash
+	renewals chan renewal
 	log      *slog.Logger
 }
 
-// rehash is a password whose stored hash is of an old form.
-type rehash struct{ address, hash, password string }
-
-func newAuthenticator(st *store.Store, c Config, log *slog.Logger) *authenticator {
-	return &authenticator{
+func newAuthenticator(st *store.Store, c Config, log *slog.Logger) (*authenticator, error) {
+	a := &authenticator{
 		store: st, services: c.Services, networks: c.Security.networks(), minTLS: c.Security.minTLS(),
-		verifier: directory.NewVerifier(), tickets: newTickets(), rehash: make(chan rehash, maxRehashing), log: log,
+		verifier: directory.NewVerifier(), tickets: newTickets(), renewals: make(chan renewal, maxRenewals), log: log,
 	}
+	var err error
+	if a.secret, err = loadSecret(filepath.Join(c.DataDir, secretFile)); err != nil {
+		return nil, err
+	}
+	if o := c.OAuth; o.KeysFile != "" {
+		if a.tokens, err = jwt.NewVerifier(o.Issuer, o.Audience, o.KeysFile); err != nil {
+			return nil, fmt.Errorf("oauth: %w", err)
+		}
+	}
+	return a, nil
+}
+
+// mechanisms are those that gateways offer to agents of this cell.
+func (a *authenticator) mechanisms() []string {
+	m := []string{sasl.Plain, sasl.SCRAM, sasl.SCRAMPlus}
+	if a.tokens != nil {
+		m = append(m, sasl.OAuthBearer)
+	}
+	return m
 }
 
 // serve answers one request on a stream.
 func (a *authenticator) serve(ctx context.Context, st *link.Stream) {
-	ctx, cancel := context.WithTimeout(ctx, authTimeout)
-	defer cancel()
 	_ = st.SetDeadline(time.Now().Add(authTimeout + link.HeaderTimeout))
 	var request link.AuthRequest
 	if err := link.ReadFrame(st, &request); err != nil {
@@ -58,12 +74,24 @@ func (a *authenticator) serve(ctx context.Context, st *link.Stream) {
 	if remote == "" {
 		remote, version = request.RemoteAddr, request.TLSVersion
 	}
-	response, reason := a.verdict(ctx, request, remote, version)
-	a.log.Info("login", "ok", response.OK, "user", clip(request.User), "service", clip(request.Service),
+	response, reason := a.verdict(ctx, request, remote, version, func(challenge []byte) ([]byte, error) { return ask(st, challenge) })
+	a.log.Info("login", "ok", response.OK, "user", clip(request.User), "service", clip(request.Service), "mechanism", clip(request.Mechanism),
 		"remote", clip(remote), "tls", clip(version), "reason", reason)
 	if err := link.WriteFrame(st, response); err != nil {
 		a.log.Warn("cannot answer login", "error", err)
 	}
+}
+
+// ask has the agent answer a challenge.
+func ask(st *link.Stream, challenge []byte) ([]byte, error) {
+	if err := link.WriteFrame(st, link.AuthResponse{More: true, Challenge: challenge}); err != nil {
+		return nil, err
+	}
+	_ = st.SetDeadline(time.Now().Add(link.AnswerTimeout))
+	var answer link.AuthAnswer
+	err := link.ReadFrame(st, &answer)
+	_ = st.SetDeadline(time.Now().Add(authTimeout + link.HeaderTimeout))
+	return answer.Response, err
 }
 
 // clip bounds what a peer can write into the log.
@@ -79,10 +107,10 @@ var (
 )
 
 // verdict decides. What depends on the connection alone comes first; whether an account exists or is disabled
-// only shows to one who knows its password. The reason is for the log.
-func (a *authenticator) verdict(ctx context.Context, r link.AuthRequest, remote, version string) (link.AuthResponse, string) {
+// only shows to one who has proved to be its user. The reason is for the log.
+func (a *authenticator) verdict(ctx context.Context, r link.AuthRequest, remote, version string, ask asker) (link.AuthResponse, string) {
 	switch {
-	case r.Mechanism != link.MechanismPlain:
+	case !slices.Contains(a.mechanisms(), r.Mechanism) && r.Mechanism != sasl.OAuthBearer:
 		return refusedCredentials, "mechanism"
 	case !slices.Contains(a.services, r.Service):
 		return refusedService, "service"
@@ -91,34 +119,17 @@ func (a *authenticator) verdict(ctx context.Context, r link.AuthRequest, remote,
 	case !a.allowed(remote):
 		return refusedNetwork, "network"
 	}
-	account, err := a.store.Account(ctx, strings.ToLower(r.User))
-	switch {
-	case errors.Is(err, store.ErrNoAccount), err == nil && account.Password == "":
-		if a.verifier.Waste(ctx, r.Password) != nil {
-			return unavailable, "busy"
-		}
-		return refusedCredentials, "account"
-	case err != nil:
-		a.log.Error("cannot look up account", "error", err)
-		return unavailable, "store"
+	r.User = strings.ToLower(r.User)
+	prove := a.plain
+	switch r.Mechanism {
+	case sasl.SCRAM, sasl.SCRAMPlus:
+		prove = a.scram
+	case sasl.OAuthBearer:
+		prove = a.bearer
 	}
-	ok, old, err := a.verifier.Verify(ctx, account.Password, r.Password)
-	switch {
-	case errors.Is(err, directory.ErrHash):
-		a.log.Error("account has a password hash that cannot be used", "account", account.Address)
-		return refusedCredentials, "hash"
-	case err != nil:
-		return unavailable, "busy"
-	case !ok:
-		return refusedCredentials, "password"
-	case account.Disabled:
-		return refusedAccount, "disabled"
-	}
-	if old {
-		select {
-		case a.rehash <- rehash{account.Address, account.Password, r.Password}:
-		default: // the next login will do
-		}
+	account, refusal, reason := prove(ctx, r, ask)
+	if reason != "" {
+		return refusal, reason
 	}
 	name, ok := a.tickets.issue(account.Address, r.Service)
 	if !ok {
@@ -165,37 +176,4 @@ func (a *authenticator) redeem(ctx context.Context, st *link.Stream, service str
 	conn := streams.NewConn(st, st.Header.RemoteAddr)
 	conn.Account, conn.TLSVersion = account, st.Header.TLSVersion
 	return conn, true
-}
-
-// rehashLoop replaces old hashes by argon2id ones until ctx is done, one after another.
-func (a *authenticator) rehashLoop(ctx context.Context) {
-	for {
-		select {
-		case r := <-a.rehash:
-			if err := a.replaceHash(ctx, r); err != nil && ctx.Err() == nil {
-				a.log.Warn("cannot replace password hash", "account", r.address, "error", err)
-			}
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-func (a *authenticator) replaceHash(ctx context.Context, r rehash) error {
-	hash, err := directory.Hash(r.password)
-	if err != nil {
-		return err
-	}
-	account, err := a.store.Account(ctx, r.address)
-	if err != nil {
-		return err
-	}
-	if account.Password != r.hash {
-		return nil // changed since: the new password counts
-	}
-	if err := a.store.SetPassword(ctx, account.ID, hash, account.SCRAM); err != nil {
-		return err
-	}
-	a.verifier.Remember(hash, r.password)
-	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"gouv.tg/messagerie/mailstack/admin"
 	"gouv.tg/messagerie/mailstack/link"
+	"gouv.tg/messagerie/mailstack/sasl"
 )
 
 func TestLogin(t *testing.T) {
@@ -52,7 +53,7 @@ func TestLogin(t *testing.T) {
 		response := login(t, s,
 			link.Header{RemoteAddr: value(test.remote, "192.0.2.7:4711"), TLSVersion: value(test.tls, "1.3")},
 			link.AuthRequest{
-				Service: value(test.service, link.ServiceIMAP), Mechanism: value(test.mechanism, link.MechanismPlain),
+				Service: value(test.service, link.ServiceIMAP), Mechanism: value(test.mechanism, sasl.Plain),
 				User: value(test.user, agent), Password: value(test.password, password),
 			})
 		got := response.Code
@@ -72,7 +73,7 @@ func TestTickets(t *testing.T) {
 	s := newGateway(t, ca, "finances").connect(c)
 	ticket := func() string {
 		h := link.Header{RemoteAddr: "192.0.2.7:4711", TLSVersion: "1.3"}
-		return login(t, s, h, link.AuthRequest{Service: link.ServiceIMAP, Mechanism: link.MechanismPlain, User: agent, Password: password}).Ticket
+		return login(t, s, h, link.AuthRequest{Service: link.ServiceIMAP, Mechanism: sasl.Plain, User: agent, Password: password}).Ticket
 	}
 	greeting := func(h link.Header) string {
 		st, err := s.Open(h)

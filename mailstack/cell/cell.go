@@ -84,8 +84,10 @@ func start(ctx context.Context, config Config, log *slog.Logger) (_ *cell, err e
 	if c.store, err = store.Open(ctx, store.Options{Dir: config.DataDir, Logger: c.log}); err != nil {
 		return nil, fmt.Errorf("cannot open store: %w", err)
 	}
-	c.auth = newAuthenticator(c.store, config, c.log)
-	c.addresses = &addresses{store: c.store, domain: config.SharedDomain, log: c.log}
+	if c.auth, err = newAuthenticator(c.store, config, c.log); err != nil {
+		return nil, err
+	}
+	c.addresses = &addresses{store: c.store, domain: config.SharedDomain, mechanisms: c.auth.mechanisms(), log: c.log}
 	c.smtp = smtp.New(c.store, smtp.Options{
 		Hostname: config.Hostname, Domains: config.Domains, SharedDomain: config.SharedDomain,
 		MaxMessageBytes: config.MaxMessageBytes, MaxRecipients: config.MaxRecipients,
@@ -188,7 +190,7 @@ func (c *cell) run(ctx context.Context) error {
 	defer unlink()
 	serve("link", func() error { return c.acceptLinks(linked) })
 	wg.Go(func() { c.queue.Run(ctx) })
-	wg.Go(func() { c.auth.rehashLoop(ctx) })
+	wg.Go(func() { c.auth.renewLoop(ctx) })
 	wg.Go(func() { c.watchAccounts(ctx) })
 	c.ready.Store(true)
 	c.log.Info("cell is ready", "link", c.linkListen.Addr().String(), "domains", c.config.Domains)

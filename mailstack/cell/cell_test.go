@@ -174,10 +174,10 @@ func TestAdmin(t *testing.T) {
 	if err != nil || result.Added != 2 || result.Accounts != 2 {
 		t.Fatalf("%+v, %v", result, err)
 	}
-	if err := operator.SetPassword(ctx, agent, passwordHash()); err != nil {
+	if err := operator.SetPassword(ctx, agent, passwordHash(), ""); err != nil {
 		t.Error(err)
 	}
-	if err := operator.SetPassword(ctx, "nobody@gouv.tg", passwordHash()); !errors.Is(err, admin.ErrNoAccount) {
+	if err := operator.SetPassword(ctx, "nobody@gouv.tg", passwordHash(), ""); !errors.Is(err, admin.ErrNoAccount) {
 		t.Error(err)
 	}
 	if _, err := operator.PutAccounts(ctx, []admin.Account{{Address: friend}}); !errors.Is(err, admin.ErrInvalid) || !strings.Contains(err.Error(), friend) {

@@ -34,6 +34,14 @@ type Config struct {
 	Services        []string `json:"services"` // IMAP, Submission
 	Security        Security `json:"security"`
 	Outbound        Outbound `json:"outbound"`
+	OAuth           OAuth    `json:"oauth"`
+}
+
+// OAuth says whose tokens are accepted (OAUTHBEARER); all empty: nobody's.
+type OAuth struct {
+	Issuer   string `json:"issuer"`   // the identity provider, as its tokens name it
+	Audience string `json:"audience"` // this service, as its tokens name it
+	KeysFile string `json:"keysFile"` // the provider's JSON Web Key Set; read again when it changes
 }
 
 // Listen holds host:port addresses. An empty host is $POD_IP, or all addresses where that is unset.
@@ -158,6 +166,9 @@ func (c *Config) normalize() error {
 	}
 	if !slices.Contains([]string{"", "1.2", "1.3"}, c.Security.MinTLSVersion) {
 		fail("security.minTLSVersion", c.Security.MinTLSVersion, "1.2 or 1.3")
+	}
+	if o := c.OAuth; o != (OAuth{}) && (o.Issuer == "" || o.Audience == "" || o.KeysFile == "") {
+		fail("oauth", strings.Join([]string{o.Issuer, o.Audience, o.KeysFile}, " "), "issuer, audience and keysFile together, or none")
 	}
 	errs = append(errs, c.Outbound.check())
 	return errors.Join(errs...)

@@ -43,6 +43,7 @@ func TestConfig(t *testing.T) {
 		{`"1.2"`, `"1.1"`, "security.minTLSVersion: found"},
 		{`"Relay"`, `"Direct"`, "outbound.mode: found"},
 		{`relay.gouv.tg:25`, `relay.gouv.tg`, "outbound.relay: found"},
+		{`:25"}}`, `:25"},"oauth":{"issuer":"https://login.gouv.tg"}}`, "oauth: found"},
 		{`:25"}}`, `:25"}}{}`, "something follows"},
 		{`{"ministry"`, `["ministry"`, "not valid JSON"},
 	} {

@@ -24,6 +24,7 @@ import (
 	"gouv.tg/messagerie/mailstack/admin"
 	"gouv.tg/messagerie/mailstack/directory"
 	"gouv.tg/messagerie/mailstack/link"
+	"gouv.tg/messagerie/mailstack/sasl"
 )
 
 // authority issues certificates into directories.
@@ -324,7 +325,7 @@ func login(t *testing.T, s *link.Session, h link.Header, r link.AuthRequest) lin
 func session(t *testing.T, s *link.Session, user, service, protocol string) *link.Stream {
 	t.Helper()
 	h := link.Header{RemoteAddr: "192.0.2.7:4711", TLSVersion: "1.3"}
-	response := login(t, s, h, link.AuthRequest{Service: service, Mechanism: link.MechanismPlain, User: user, Password: password})
+	response := login(t, s, h, link.AuthRequest{Service: service, Mechanism: sasl.Plain, User: user, Password: password})
 	if !response.OK {
 		t.Fatalf("login of %s: %+v", user, response)
 	}

@@ -27,6 +27,7 @@ import (
 	"gouv.tg/messagerie/mailstack/gateway"
 	"gouv.tg/messagerie/mailstack/link"
 	"gouv.tg/messagerie/mailstack/link/linktest"
+	"gouv.tg/messagerie/mailstack/sasl/sasltest"
 )
 
 const secret = "motdepasse é"
@@ -37,6 +38,8 @@ type government struct {
 	ca    *linktest.Authority
 	ports map[string]string // of the gateway: host:port by listener
 	cells map[string]string // host:port of each cell's metrics, by ministry
+
+	provider *sasltest.Provider // whose tokens the cells accept
 }
 
 // freePorts finds n addresses that nobody listens on.
@@ -79,7 +82,7 @@ func background(t *testing.T, name string, config any, run func(context.Context,
 
 func newGovernment(t *testing.T, ministries map[string][]string) *government {
 	t.Helper()
-	g := &government{t: t, ca: linktest.NewAuthority(t), cells: map[string]string{}}
+	g := &government{t: t, ca: linktest.NewAuthority(t), cells: map[string]string{}, provider: sasltest.NewProvider(t)}
 	hash, err := directory.Hash(secret)
 	if err != nil {
 		t.Fatal(err)
@@ -96,6 +99,7 @@ func newGovernment(t *testing.T, ministries map[string][]string) *government {
 			"listen":          map[string]string{"link": ports[0], "admin": ports[1], "health": ports[2]},
 			"maxMessageBytes": 1 << 20, "maxRecipients": 10, "services": []string{"IMAP", "Submission"},
 			"outbound": map[string]string{"mode": "Disabled"},
+			"oauth":    map[string]string{"issuer": sasltest.Issuer, "audience": sasltest.Audience, "keysFile": g.provider.KeysFile},
 		}, cell.Run)
 		routes = append(routes, map[string]any{"ministry": name, "address": ports[0], "domains": []string{own}})
 		var accounts []admin.Account

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"gouv.tg/messagerie/mailstack/gateway/binding"
 	"gouv.tg/messagerie/mailstack/gateway/cells"
 	"gouv.tg/messagerie/mailstack/gateway/delivery"
 	"gouv.tg/messagerie/mailstack/gateway/guard"
@@ -95,8 +96,12 @@ func New(config *Config, log *slog.Logger) (*Gateway, error) {
 	}
 	g.cells = &cells.Manager{Table: g.table, Keyring: keyring, Log: log}
 	g.offer(&tls.Config{
-		MinVersion:     tls.VersionTLS12,
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return shown.Certificate() },
+		MinVersion: tls.VersionTLS12,
+		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+			certificate, err := shown.Certificate()
+			binding.Showing(hello, certificate)
+			return certificate, err
+		},
 		// Small first records serve browsers; here each record is one more system call.
 		DynamicRecordSizingDisabled: true,
 	})
@@ -126,7 +131,7 @@ func (g *Gateway) offer(agents *tls.Config) {
 	submits := func(implicit bool) func(context.Context) func(*guard.Conn) {
 		return func(ctx context.Context) func(*guard.Conn) {
 			srv := base
-			srv.Auth, srv.RequireTLS, srv.Implicit = true, true, implicit
+			srv.Mechanisms, srv.RequireTLS, srv.Implicit = g.cells.Mechanisms, true, implicit
 			srv.NewSession = func(p *smtp.Peer) smtp.Session { return submit.Session(ctx, p) }
 			return func(conn *guard.Conn) { srv.Serve(ctx, conn) }
 		}

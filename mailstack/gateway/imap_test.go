@@ -31,8 +31,8 @@ func TestIMAPBeforeLogin(t *testing.T) {
 		listener, send string
 		want           []string
 	}{
-		{clear, "a CAPABILITY\r\n", []string{"* CAPABILITY IMAP4rev1 LITERAL+ ID SASL-IR STARTTLS LOGINDISABLED", "a OK CAPABILITY completed"}},
-		{secure, "a capability\r\n", []string{"* CAPABILITY IMAP4rev1 LITERAL+ ID SASL-IR AUTH=PLAIN", "a OK CAPABILITY completed"}},
+		{clear, "a CAPABILITY\r\n", []string{"* CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL+ ID SASL-IR STARTTLS LOGINDISABLED", "a OK CAPABILITY completed"}},
+		{secure, "a capability\r\n", []string{"* CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL+ ID SASL-IR AUTH=PLAIN", "a OK CAPABILITY completed"}},
 		{clear, "a NOOP\r\n", []string{"a OK NOOP completed"}},
 		{clear, "a ID NIL\r\n", []string{`* ID ("name" "Messagerie")`, "a OK ID completed"}},
 		{clear, "a LOGOUT\r\n", []string{"* BYE Logging out", "a OK LOGOUT completed", ""}},

@@ -93,5 +93,8 @@ func clean(u DirectoryUpdate) DirectoryUpdate {
 	if len(u.Remove) == 0 {
 		u.Remove = nil
 	}
+	if len(u.Mechanisms) == 0 {
+		u.Mechanisms = nil
+	}
 	return u
 }

@@ -21,7 +21,7 @@ func CellURI(ministry string) string { return "spiffe://messagerie/cell/" + mini
 
 // Protocols of a stream.
 const (
-	ProtocolAuth       = "auth"       // gateway to cell: one AuthRequest, one AuthResponse
+	ProtocolAuth       = "auth"       // gateway to cell: one AuthRequest, then AuthResponses, each but the last answered by an AuthAnswer
 	ProtocolIMAP       = "imap"       // gateway to cell: an authenticated IMAP session, opened by a PREAUTH greeting
 	ProtocolSubmission = "submission" // gateway to cell: an authenticated SMTP session
 	ProtocolLMTP       = "lmtp"       // gateway to cell: deliveries
@@ -47,17 +47,21 @@ const (
 	ServiceSubmission = "Submission"
 )
 
-// MechanismPlain is the only SASL mechanism of the link so far (RFC 4616).
-const MechanismPlain = "PLAIN"
-
 // AuthRequest asks the cell that owns User for a verdict.
 type AuthRequest struct {
-	Service    string `json:"service"`
-	Mechanism  string `json:"mechanism"`
-	User       string `json:"user"`
-	Password   string `json:"password"`
-	RemoteAddr string `json:"remoteAddr"`
-	TLSVersion string `json:"tlsVersion"`
+	Service    string            `json:"service"`
+	Mechanism  string            `json:"mechanism"` // see package sasl
+	User       string            `json:"user"`
+	Password   string            `json:"password,omitempty"` // PLAIN
+	Initial    []byte            `json:"initial,omitempty"`  // all other mechanisms: the client's first message
+	Bindings   map[string][]byte `json:"bindings,omitempty"` // channel binding data of the agent's connection, by type
+	RemoteAddr string            `json:"remoteAddr"`
+	TLSVersion string            `json:"tlsVersion"`
+}
+
+// AuthAnswer is what the agent says to a challenge.
+type AuthAnswer struct {
+	Response []byte `json:"response"`
 }
 
 // Codes of a refused AuthResponse, named after the IMAP response codes (RFC 5530).
@@ -68,14 +72,23 @@ const (
 	CodeContactAdmin         = "CONTACTADMIN"
 )
 
-// AuthResponse is the verdict.
+// AuthResponse is a challenge for the agent, or the verdict.
 type AuthResponse struct {
+	More      bool   `json:"more,omitempty"`      // Challenge is to be answered; the rest is empty
+	Challenge []byte `json:"challenge,omitempty"` // may be empty
+
 	OK      bool   `json:"ok"`
 	Account string `json:"account,omitempty"` // login address of the account
 	Ticket  string `json:"ticket,omitempty"`  // opens one imap or submission stream within TicketLifetime
 	Code    string `json:"code,omitempty"`    // when not OK
 	Text    string `json:"text,omitempty"`    // for the agent; reveals nothing internal
 }
+
+// MaxChallenges bounds how many challenges come before a verdict.
+const MaxChallenges = 4
+
+// AnswerTimeout is how long an agent has for each answer.
+const AnswerTimeout = 60 * time.Second
 
 // TicketLifetime is how long a ticket can be used, once.
 const TicketLifetime = 60 * time.Second
@@ -90,4 +103,7 @@ type DirectoryUpdate struct {
 	Add    []string `json:"add,omitempty"`
 	Remove []string `json:"remove,omitempty"`
 	Sync   bool     `json:"sync,omitempty"` // the snapshot is complete
+
+	// Mechanisms are those by which agents of this cell can log in; they come with Reset. None: PLAIN.
+	Mechanisms []string `json:"mechanisms,omitempty"`
 }

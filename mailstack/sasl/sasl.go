@@ -23,6 +23,7 @@ const (
 const (
 	BindingExporter = "tls-exporter"         // RFC 9266
 	BindingEndPoint = "tls-server-end-point" // RFC 5929, 4
+	BindingUnique   = "tls-unique"           // RFC 5929, 3; up to TLS 1.2
 )
 
 // MaxMessage is the longest message of a client, in bytes: a token takes the most.
@@ -61,7 +62,8 @@ func User(mechanism string, first []byte) (string, error) {
 // ParsePlain reads [authzid] NUL authcid NUL password (RFC 4616, 2). One who wants to act for another is refused.
 func ParsePlain(message []byte) (user, password string, err error) {
 	part := strings.Split(string(message), "\x00")
-	if len(message) > MaxMessage || len(part) != 3 || !utf8.Valid(message) || part[0] != "" && part[0] != part[1] {
+	if len(message) > MaxMessage || len(part) != 3 || !utf8.Valid(message) || part[1] == "" || part[2] == "" ||
+		part[0] != "" && part[0] != part[1] {
 		return "", "", ErrMalformed
 	}
 	return part[1], part[2], nil
@@ -94,8 +96,8 @@ func parseGS2(message []byte) (h gs2, rest string, err error) {
 		return gs2{}, "", ErrMalformed
 	}
 	if part[1] != "" {
-		name, ok := strings.CutPrefix(part[1], "a=")
-		if !ok || name == "" {
+		name, ok := strings.CutPrefix(part[1], "a=") // some clients send it without a name
+		if !ok {
 			return gs2{}, "", ErrMalformed
 		}
 		if h.authzid, ok = unescape(name); !ok {

@@ -19,6 +19,7 @@ func TestUser(t *testing.T) {
 		{SCRAM, "n,,n=afi,r=abc", "afi"},
 		{SCRAM, "y,,n=afi,r=abc,x=extension", "afi"},
 		{SCRAM, "n,a=afi,n=afi,r=abc", "afi"},
+		{SCRAM, "n,a=,n=afi,r=abc", "afi"},
 		{SCRAM, "n,,n=a=2Cf=3Di,r=abc", "a,f=i"},
 		{SCRAMPlus, "p=tls-exporter,,n=afi,r=abc", "afi"},
 		{SCRAM, "n,a=kossi,n=afi,r=abc", "!"},

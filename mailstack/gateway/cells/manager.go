@@ -104,24 +104,39 @@ func (m *Manager) Open(ministry string, h link.Header) (*link.Stream, error) {
 	return st, nil
 }
 
-// Auth asks the cell of a ministry for a verdict. An error means that there is none, for now.
-func (m *Manager) Auth(ctx context.Context, ministry string, req link.AuthRequest) (link.AuthResponse, error) {
+// Ask has an agent answer a challenge.
+type Ask func(challenge []byte) (response []byte, err error)
+
+// Auth asks the cell of a ministry for a verdict; ask has the agent answer what the cell wants to know first. An error
+// means that there is no verdict, for now, or that ask has failed.
+func (m *Manager) Auth(ctx context.Context, ministry string, req link.AuthRequest, ask Ask) (link.AuthResponse, error) {
 	st, err := m.Open(ministry, link.Header{Protocol: link.ProtocolAuth, RemoteAddr: req.RemoteAddr, TLSVersion: req.TLSVersion})
 	if err != nil {
 		return link.AuthResponse{}, err
 	}
 	defer st.Close()
-	stop := context.AfterFunc(ctx, func() { st.SetDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() { st.Close() })
 	defer stop()
-	st.SetDeadline(time.Now().Add(authTimeout))
-	if err := link.WriteFrame(st, req); err != nil {
-		return link.AuthResponse{}, fmt.Errorf("%w: %w", ErrUnreachable, err)
+	var message any = req
+	for range link.MaxChallenges {
+		var resp link.AuthResponse
+		st.SetDeadline(time.Now().Add(authTimeout))
+		if err := link.WriteFrame(st, message); err != nil {
+			return link.AuthResponse{}, fmt.Errorf("%w: %w", ErrUnreachable, err)
+		}
+		if err := link.ReadFrame(st, &resp); err != nil {
+			return link.AuthResponse{}, fmt.Errorf("%w: %w", ErrUnreachable, err)
+		}
+		if !resp.More {
+			return resp, nil
+		}
+		response, err := ask(resp.Challenge)
+		if err != nil {
+			return link.AuthResponse{}, err
+		}
+		message = link.AuthAnswer{Response: response}
 	}
-	var resp link.AuthResponse
-	if err := link.ReadFrame(st, &resp); err != nil {
-		return link.AuthResponse{}, fmt.Errorf("%w: %w", ErrUnreachable, err)
-	}
-	return resp, nil
+	return link.AuthResponse{}, fmt.Errorf("%w: challenges without end", ErrUnreachable)
 }
 
 // Linked lists the ministries and whether their cell has a link.

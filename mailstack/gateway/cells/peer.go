@@ -26,13 +26,14 @@ const drainTime = 5 * time.Minute
 
 // peer keeps the link to one cell.
 type peer struct {
-	m        *Manager
-	ministry string
-	address  string
-	cancel   context.CancelFunc
-	current  atomic.Pointer[link.Session]
-	retired  chan struct{}
-	retire   func()
+	m          *Manager
+	ministry   string
+	address    string
+	cancel     context.CancelFunc
+	current    atomic.Pointer[link.Session]
+	mechanisms atomic.Pointer[[]string] // nil until the cell has told
+	retired    chan struct{}
+	retire     func()
 }
 
 func newPeer(m *Manager, ministry, address string) *peer {
@@ -139,6 +140,9 @@ func (p *peer) follow(s *link.Session) (synced bool) {
 		var u link.DirectoryUpdate
 		err := link.ReadFrame(st, &u)
 		if err == nil {
+			if u.Reset {
+				p.mechanisms.Store(&u.Mechanisms)
+			}
 			err = feed.Apply(u)
 		}
 		if err != nil {

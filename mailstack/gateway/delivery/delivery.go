@@ -55,7 +55,7 @@ type session struct {
 	rcpts  []string         // accepted, as often as they were given
 }
 
-func (s *session) Login(string, string) error {
+func (s *session) Login(string, []byte, func([]byte) ([]byte, error)) error {
 	return smtp.Fail(502, 5, 5, 1, "Command not implemented")
 }
 

@@ -3,10 +3,9 @@ package imap
 import (
 	"errors"
 	"net"
-	"strings"
 
-	"gouv.tg/messagerie/mailstack/gateway/smtp"
 	"gouv.tg/messagerie/mailstack/link"
+	"gouv.tg/messagerie/mailstack/sasl"
 )
 
 // complain answers what is not a command, or ends the session.
@@ -61,7 +60,7 @@ func (c *conn) handle(cmd command) {
 		if !c.private(cmd.tag) {
 			return
 		}
-		c.login(cmd.tag, cmd.args[0], cmd.args[1])
+		c.login(cmd.tag, link.AuthRequest{Mechanism: sasl.Plain, User: cmd.args[0], Password: cmd.args[1]}, nil)
 	case "AUTHENTICATE":
 		c.authenticate(cmd)
 	default:
@@ -88,48 +87,4 @@ func (c *conn) startTLS(cmd command) {
 		c.respond(cmd.tag, "OK", "Begin TLS negotiation now")
 		c.quit = c.quit || !c.handshake()
 	}
-}
-
-// authenticate is AUTHENTICATE PLAIN, with or without an initial response (RFC 4959).
-func (c *conn) authenticate(cmd command) {
-	if !strings.EqualFold(cmd.args[0], "PLAIN") {
-		c.respond(cmd.tag, "NO", "[CANNOT] Mechanism not supported")
-		return
-	}
-	if !c.private(cmd.tag) {
-		return
-	}
-	var response string
-	if len(cmd.args) == 2 {
-		response = cmd.args[1]
-	} else {
-		c.write("+ \r\n")
-		line, err := c.r.base64Line()
-		if err != nil {
-			c.complain(cmd, err)
-			return
-		}
-		response = line
-	}
-	user, password, ok := smtp.DecodePlain(response)
-	if !ok { // "*" too: RFC 9051, 6.2.2
-		c.bad(cmd.tag, "Authentication exchange cancelled or not understood")
-		return
-	}
-	c.login(cmd.tag, user, password)
-}
-
-func (c *conn) login(tag, user, password string) {
-	v := c.srv.Login.Login(c.ctx, c.raw.RemoteAddr(), link.AuthRequest{
-		Service: link.ServiceIMAP, User: user, Password: password, TLSVersion: c.tlsVersion(),
-	})
-	if !v.OK {
-		c.respond(tag, "NO", "["+v.Code+"] "+v.Text)
-		if c.logins++; c.logins >= maxLogins {
-			c.bye("Too many failed logins")
-		}
-		return
-	}
-	c.relayed = c.join(tag, v)
-	c.quit = true
 }

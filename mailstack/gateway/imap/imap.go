@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"gouv.tg/messagerie/mailstack/gateway/binding"
 	"gouv.tg/messagerie/mailstack/gateway/cells"
 	"gouv.tg/messagerie/mailstack/gateway/guard"
 	"gouv.tg/messagerie/mailstack/gateway/login"
@@ -34,13 +35,16 @@ type Server struct {
 	Log      *slog.Logger
 }
 
-// capabilities before authentication. IDs, LITERAL+ and SASL-IR are all that a login can profit from.
+// capabilities before authentication: what a login can profit from. The cell announces the rest after it.
 func (s *Server) capabilities(secure bool) string {
-	caps := "IMAP4rev1 LITERAL+ ID SASL-IR"
-	if secure {
-		return caps + " AUTH=PLAIN"
+	caps := "IMAP4rev1 IMAP4rev2 LITERAL+ ID SASL-IR"
+	if !secure {
+		return caps + " STARTTLS LOGINDISABLED"
 	}
-	return caps + " STARTTLS LOGINDISABLED"
+	for _, mechanism := range s.Cells.Mechanisms() {
+		caps += " AUTH=" + mechanism
+	}
+	return caps
 }
 
 // conn is one session before authentication.
@@ -49,6 +53,7 @@ type conn struct {
 	ctx     context.Context
 	raw     *guard.Conn
 	tls     *tls.Conn
+	shown   *tls.Certificate // in the handshake; nil: the session was resumed
 	r       *reader
 	errors  int
 	logins  int
@@ -94,7 +99,7 @@ func (c *conn) handshake() bool {
 	ctx, cancel := context.WithTimeout(c.ctx, handshakeTimeout)
 	defer cancel()
 	t := tls.Server(c.raw, c.srv.TLS)
-	if err := t.HandshakeContext(ctx); err != nil {
+	if err := t.HandshakeContext(binding.Handshake(ctx, &c.shown)); err != nil {
 		c.srv.Log.Debug("handshake failed", "remote", c.raw.RemoteAddr().String(), "error", err)
 		return false
 	}

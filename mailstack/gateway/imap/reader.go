@@ -11,8 +11,9 @@ import (
 
 // Limits of what an unknown peer may send.
 const (
-	maxLine    = 8 << 10 // bytes, with the end (RFC 9051, 4)
-	maxLiteral = 4 << 10 // bytes; RFC 7888's limit for LITERAL-
+	maxLine    = 8 << 10  // bytes, with the end (RFC 9051, 4)
+	maxSASL    = 12 << 10 // bytes of a line with a response: tokens are long (RFC 7628)
+	maxLiteral = 4 << 10  // bytes; RFC 7888's limit for LITERAL-
 	maxTag     = 64
 )
 
@@ -27,6 +28,7 @@ type reader struct {
 	r     *bufio.Reader
 	write func(string) error
 	line  int // bytes of the command so far, but for literals
+	limit int // of line
 }
 
 func newReader(r io.Reader, write func(string) error) *reader {
@@ -42,7 +44,7 @@ type command struct {
 }
 
 func (r *reader) byte() (byte, error) {
-	if r.line >= maxLine {
+	if r.line >= r.limit {
 		return 0, errTooLong
 	}
 	b, err := r.r.ReadByte()
@@ -55,7 +57,7 @@ func (r *reader) byte() (byte, error) {
 // command reads one command. After errSyntax the line has been read to its end and tag is set if it could be read;
 // after any other error the session is over.
 func (r *reader) command() (cmd command, err error) {
-	r.line = 0
+	r.line, r.limit = 0, maxLine
 	cmd.tag, err = r.word(maxTag, isTagChar)
 	if err != nil {
 		return command{}, r.skip(err)
@@ -78,6 +80,7 @@ func (r *reader) command() (cmd command, err error) {
 	case "LOGIN":
 		cmd.args, err = r.arguments(2, true)
 	case "AUTHENTICATE":
+		r.limit = maxSASL
 		cmd.args, err = r.arguments(2, false)
 	default:
 		cmd.rest, err = r.rest()
@@ -195,7 +198,7 @@ func (r *reader) astring() (string, error) {
 	case '{':
 		return r.literal()
 	}
-	s, err := r.word(maxLine, isAstringChar)
+	s, err := r.word(r.limit, isAstringChar)
 	if err == nil && s == "" {
 		return "", errSyntax
 	}
@@ -274,7 +277,7 @@ func (r *reader) literal() (string, error) {
 
 // base64Line reads the answer to a continuation request.
 func (r *reader) base64Line() (string, error) {
-	r.line = 0
+	r.line, r.limit = 0, maxSASL
 	return r.rest()
 }
 

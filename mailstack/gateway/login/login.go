@@ -1,4 +1,4 @@
-// Package login asks the cell that owns an account whether a password is right, and gives nothing away when it is not.
+// Package login asks the cell that owns an account whether an agent is its user, and gives nothing away when it is not.
 package login
 
 import (
@@ -13,6 +13,7 @@ import (
 	"gouv.tg/messagerie/mailstack/gateway/guard"
 	"gouv.tg/messagerie/mailstack/gateway/route"
 	"gouv.tg/messagerie/mailstack/link"
+	"gouv.tg/messagerie/mailstack/sasl"
 	"gouv.tg/messagerie/mailstack/telemetry"
 )
 
@@ -43,8 +44,22 @@ type Authenticator struct {
 	Step     time.Duration      // normally the constant of that name
 }
 
-// Login asks for a verdict. remote is the agent's address; req.RemoteAddr is filled in from it.
-func (a *Authenticator) Login(ctx context.Context, remote net.Addr, req link.AuthRequest) Verdict {
+// Request is what a client's first message of a mechanism asks for; req has the rest. sasl.ErrMalformed if it is none.
+func Request(req link.AuthRequest, mechanism string, first []byte) (link.AuthRequest, error) {
+	req.Mechanism = mechanism
+	var err error
+	if mechanism == sasl.Plain {
+		req.User, req.Password, err = sasl.ParsePlain(first)
+	} else {
+		req.Initial = first
+		req.User, err = sasl.User(mechanism, first)
+	}
+	return req, err
+}
+
+// Login asks for a verdict. remote is the agent's address; req.RemoteAddr is filled in from it. ask has the agent answer
+// challenges; when it fails so does the login, and who asks knows why.
+func (a *Authenticator) Login(ctx context.Context, remote net.Addr, req link.AuthRequest, ask cells.Ask) Verdict {
 	start := time.Now()
 	count := func(verdict string) { a.Count.Inc(strings.ToLower(req.Service), verdict) }
 	if a.Failures.Blocked(remote) {
@@ -52,7 +67,7 @@ func (a *Authenticator) Login(ctx context.Context, remote net.Addr, req link.Aut
 		a.wait(ctx, start)
 		return refuse(link.CodeUnavailable, textTooMany)
 	}
-	v := a.ask(ctx, remote, req)
+	v := a.ask(ctx, remote, req, ask)
 	switch {
 	case v.OK:
 		count("ok")
@@ -68,9 +83,12 @@ func (a *Authenticator) Login(ctx context.Context, remote net.Addr, req link.Aut
 	return v
 }
 
-func (a *Authenticator) ask(ctx context.Context, remote net.Addr, req link.AuthRequest) Verdict {
+func (a *Authenticator) ask(ctx context.Context, remote net.Addr, req link.AuthRequest, ask cells.Ask) Verdict {
 	address, err := directory.NormalizeAddress(req.User)
-	if err != nil || req.Password == "" || len(req.Password) > directory.MaxPassword {
+	if err != nil {
+		return refuse(link.CodeAuthenticationFailed, textFailed)
+	}
+	if req.Mechanism == sasl.Plain && (req.Password == "" || len(req.Password) > directory.MaxPassword) {
 		return refuse(link.CodeAuthenticationFailed, textFailed)
 	}
 	owner := a.Table.Lookup(address)
@@ -79,10 +97,23 @@ func (a *Authenticator) ask(ctx context.Context, remote net.Addr, req link.AuthR
 	case route.Unsettled, route.Contested:
 		return refuse(link.CodeUnavailable, textUnavailable)
 	default:
+		known := false
+		if req.Mechanism != sasl.Plain {
+			owner.Ministry, known = a.Cells.StandIn(req.Mechanism, address)
+		}
+		if !known {
+			return refuse(link.CodeAuthenticationFailed, textFailed)
+		}
+	}
+	req.User, req.RemoteAddr = address, remote.String()
+	var cancelled error
+	resp, err := a.Cells.Auth(ctx, owner.Ministry, req, func(challenge []byte) (response []byte, err error) {
+		response, cancelled = ask(challenge)
+		return response, cancelled
+	})
+	if cancelled != nil {
 		return refuse(link.CodeAuthenticationFailed, textFailed)
 	}
-	req.User, req.RemoteAddr, req.Mechanism = address, remote.String(), link.MechanismPlain
-	resp, err := a.Cells.Auth(ctx, owner.Ministry, req)
 	if err != nil {
 		a.Log.Warn("no verdict on a login", "ministry", owner.Ministry, "error", err)
 		return refuse(link.CodeUnavailable, textUnavailable)

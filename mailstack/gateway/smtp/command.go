@@ -2,7 +2,6 @@ package smtp
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"io"
 	"strconv"
@@ -72,8 +71,8 @@ func (c *conn) hello(verb, name string) {
 	if c.srv.TLS != nil && c.tls == nil {
 		lines = append(lines, "STARTTLS")
 	}
-	if c.srv.Auth && c.tls != nil {
-		lines = append(lines, "AUTH PLAIN")
+	if c.srv.Mechanisms != nil && c.tls != nil {
+		lines = append(lines, "AUTH "+strings.Join(c.srv.Mechanisms(), " "))
 	}
 	if c.srv.DSN {
 		lines = append(lines, "DSN")
@@ -115,75 +114,6 @@ func (c *conn) startTLS(ctx context.Context, arg string) {
 	c.session = c.srv.NewSession(c.peer)
 }
 
-// auth is RFC 4954 with the PLAIN mechanism of RFC 4616.
-func (c *conn) auth(arg string) {
-	mechanism, initial, given := strings.Cut(arg, " ")
-	switch {
-	case !c.srv.Auth:
-		c.wrong(502, 1, "Command not implemented")
-		return
-	case c.tls == nil:
-		c.reply(Fail(538, 5, 7, 11, "Encryption required for requested authentication mechanism"))
-		return
-	case !c.greeted:
-		c.wrong(503, 1, "EHLO first")
-		return
-	case c.authed:
-		c.wrong(503, 1, "Authenticated already")
-		return
-	case c.inMail:
-		c.wrong(503, 1, "Not in the middle of a transaction")
-		return
-	case !strings.EqualFold(mechanism, "PLAIN"):
-		c.wrong(504, 4, "Authentication mechanism not supported")
-		return
-	}
-	if !given {
-		c.line("334 ")
-		line, err := c.readLine(maxAuthLine)
-		if err != nil {
-			c.lost(err)
-			c.quit = true
-			return
-		}
-		initial = line
-	}
-	if initial == "*" {
-		c.reply(Fail(501, 5, 7, 0, "Authentication cancelled"))
-		return
-	}
-	user, password, ok := DecodePlain(initial)
-	if !ok {
-		c.wrong(501, 2, "Cannot decode the response")
-		return
-	}
-	if err := c.session.Login(user, password); err != nil {
-		if c.logins++; c.logins >= maxLogins {
-			c.refuse(err)
-			c.reply(Fail(421, 4, 7, 0, "Too many failed logins"))
-			return
-		}
-		c.refuse(err)
-		return
-	}
-	c.authed = true
-	c.ok(235, 2, 7, 0, "Authentication succeeded")
-}
-
-// DecodePlain decodes a base64 response of the PLAIN mechanism: [authzid] NUL authcid NUL password. One who wants to act
-// for another is not understood.
-func DecodePlain(s string) (user, password string, ok bool) {
-	b, err := base64.StdEncoding.DecodeString(s)
-	if err != nil {
-		return "", "", false
-	}
-	part := strings.Split(string(b), "\x00")
-	if len(part) != 3 || part[1] == "" || part[2] == "" || part[0] != "" && part[0] != part[1] {
-		return "", "", false
-	}
-	return part[1], part[2], true
-}
-
 func (c *conn) mail(arg string) {
 	switch {
 	case !c.greeted:
@@ -192,7 +122,7 @@ func (c *conn) mail(arg string) {
 	case c.inMail:
 		c.wrong(503, 1, "A transaction is under way")
 		return
-	case c.srv.Auth && !c.authed:
+	case c.srv.Mechanisms != nil && !c.authed:
 		c.reply(Fail(530, 5, 7, 0, "Authentication required"))
 		return
 	case c.raw.Draining():

@@ -10,6 +10,8 @@ import (
 	"net"
 	"strings"
 	"time"
+
+	"gouv.tg/messagerie/mailstack/gateway/binding"
 )
 
 // Bounds of a dialogue.
@@ -63,7 +65,7 @@ func (s *Server) Serve(ctx context.Context, raw Conn) {
 	c.line("220 %s %s", s.Hostname, protocol)
 	for !c.quit {
 		limit := maxLine
-		if s.Auth && !c.authed {
+		if s.Mechanisms != nil && !c.authed {
 			limit = maxAuthLine // AUTH may come with its response
 		}
 		line, err := c.readLine(limit)
@@ -88,7 +90,7 @@ func (c *conn) handshake(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
 	t := tls.Server(c.raw, c.srv.TLS)
-	if err := t.HandshakeContext(ctx); err != nil {
+	if err := t.HandshakeContext(binding.Handshake(ctx, &c.peer.Shown)); err != nil {
 		c.srv.Log.Debug("handshake failed", "remote", c.raw.RemoteAddr().String(), "error", err)
 		return false
 	}

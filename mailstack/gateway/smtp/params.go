@@ -46,7 +46,7 @@ func (s *Server) mailParameters(m *Mail, params map[string]string) error {
 			if v := strings.ToUpper(value); v != "7BIT" && v != "8BITMIME" {
 				return badParameter(name)
 			}
-		case name == "AUTH" && s.Auth: // RFC 4954, 5: who submits is known from the login
+		case name == "AUTH" && s.Mechanisms != nil: // RFC 4954, 5: who submits is known from the login
 			if _, ok := decodeXtext(value); !ok || value == "" {
 				return badParameter(name)
 			}

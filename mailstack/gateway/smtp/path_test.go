@@ -76,25 +76,6 @@ func TestDecodeXtext(t *testing.T) {
 	}
 }
 
-func TestDecodePlain(t *testing.T) {
-	for in, want := range map[string]string{
-		"AGEAYg==":     "a b", // NUL a NUL b
-		"YQBhAGI=":     "a b", // a NUL a NUL b
-		"YwBhAGI=":     "",    // c NUL a NUL b: acts for another
-		"YQBi":         "",
-		"AABi":         "",
-		"AGEA":         "",
-		"AGEAYgBj":     "",
-		"not base64!!": "",
-		"":             "",
-	} {
-		user, password, ok := DecodePlain(in)
-		if ok != (want != "") || ok && user+" "+password != want {
-			t.Errorf("DecodePlain(%q) = %q, %q, %v", in, user, password, ok)
-		}
-	}
-}
-
 func TestParseParameters(t *testing.T) {
 	for in, ok := range map[string]bool{"": true, " SIZE=1 BODY=8BITMIME": true, " X": true, "SIZE=1": false, " =1": false, " SIZE=1 size=2": false, " A;B=1": false} {
 		if _, got := parseParameters(in); got != ok {

@@ -45,8 +45,9 @@ type Mail struct {
 // Session is what happens to the mail of one connection. Methods are called one at a time. An error that is not
 // an *Error is answered with 451 4.3.0 and logged.
 type Session interface {
-	// Login checks a password. It is called on servers with Auth, over TLS.
-	Login(user, password string) error
+	// Login has a client prove who it is, by one of the server's mechanisms; first is its first message, ask has it answer
+	// challenges. It is called over TLS. sasl.ErrMalformed reports a message that is not of the mechanism; an error of ask may be returned.
+	Login(mechanism string, first []byte, ask func(challenge []byte) ([]byte, error)) error
 	Mail(Mail) error
 	Rcpt(to Path) error
 	// Data takes the message. Only io.EOF means that all of it has come. The result holds one error, or over LMTP one
@@ -62,6 +63,7 @@ type Peer struct {
 	Conn  Conn
 	Hello string // what it calls itself
 	TLS   *tls.ConnectionState
+	Shown *tls.Certificate // in the handshake; nil: none, or the session was resumed
 }
 
 // TLSVersion is "1.2", "1.3" or "" without TLS.
@@ -90,12 +92,12 @@ type Conn interface {
 // Server is what one listener offers.
 type Server struct {
 	Hostname        string
-	LMTP            bool        // RFC 2033
-	TLS             *tls.Config // nil: no TLS
-	Implicit        bool        // TLS from the first byte (RFC 8314)
-	RequireTLS      bool        // nothing but STARTTLS before TLS
-	Auth            bool        // AUTH PLAIN (RFC 4954, RFC 4616), over TLS only
-	DSN             bool        // take the parameters of RFC 3461
+	LMTP            bool            // RFC 2033
+	TLS             *tls.Config     // nil: no TLS
+	Implicit        bool            // TLS from the first byte (RFC 8314)
+	RequireTLS      bool            // nothing but STARTTLS before TLS
+	Mechanisms      func() []string // of AUTH (RFC 4954), over TLS only; nil: there is no AUTH
+	DSN             bool            // take the parameters of RFC 3461
 	MaxMessageBytes int64
 	MaxRecipients   int
 	Log             *slog.Logger

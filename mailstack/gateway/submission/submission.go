@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 
+	"gouv.tg/messagerie/mailstack/gateway/binding"
 	"gouv.tg/messagerie/mailstack/gateway/cells"
 	"gouv.tg/messagerie/mailstack/gateway/login"
 	"gouv.tg/messagerie/mailstack/gateway/smtp"
@@ -40,10 +41,22 @@ type session struct {
 	cell *upstream.Client // once logged in
 }
 
-func (s *session) Login(user, password string) error {
-	v := s.svc.Login.Login(s.ctx, s.peer.Conn.RemoteAddr(), link.AuthRequest{
-		Service: link.ServiceSubmission, User: user, Password: password, TLSVersion: s.peer.TLSVersion(),
+func (s *session) Login(mechanism string, first []byte, ask func([]byte) ([]byte, error)) error {
+	req, err := login.Request(link.AuthRequest{Service: link.ServiceSubmission, TLSVersion: s.peer.TLSVersion()}, mechanism, first)
+	if err != nil {
+		return err
+	}
+	if s.peer.TLS != nil {
+		req.Bindings = binding.Data(*s.peer.TLS, s.peer.Shown)
+	}
+	var broken error
+	v := s.svc.Login.Login(s.ctx, s.peer.Conn.RemoteAddr(), req, func(challenge []byte) (response []byte, err error) {
+		response, broken = ask(challenge)
+		return response, broken
 	})
+	if broken != nil {
+		return broken
+	}
 	if !v.OK {
 		return refusal(v.Code, v.Text)
 	}
