@@ -196,7 +196,7 @@ func (c *cell) Accounts(_ context.Context, yield func(admin.Account) error) erro
 	return nil
 }
 
-func (c *cell) SetPassword(context.Context, string, string) error { return nil }
+func (c *cell) SetPassword(context.Context, string, string, string) error { return nil }
 
 func (c *cell) Status(context.Context) (admin.Status, error) {
 	c.mu.Lock()
