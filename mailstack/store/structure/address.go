@@ -1,24 +1,24 @@
 package structure
 
-import (
-	"strings"
+import "strings"
 
-	"github.com/emersion/go-imap/v2"
-)
+// address is an address as its field writes it (RFC 9051, 7.5.2). One that has only a Mailbox begins a group of that name; one
+// that has nothing ends it.
+type address struct{ Name, Route, Mailbox, Host string }
 
 // missingHost stands for the host of an address that has none: an empty one would make a group of it (RFC 9051, 7.5.2).
 const missingHost = "MISSING_DOMAIN"
 
 // parseAddresses reads an address list (RFC 5322, 3.4 and 4.4) as far as it makes sense. A group becomes an entry with
 // its name as mailbox and no host, its members, and an empty entry (RFC 9051, 7.5.2). Encoded words are left as they are.
-func parseAddresses(s string) []imap.Address {
+func parseAddresses(s string) []address {
 	p := addressParser{s: s}
 	for p.i < len(p.s) && len(p.list) < maxAddresses {
 		p.next()
 	}
 	p.finish()
 	if p.group {
-		p.list = append(p.list, imap.Address{})
+		p.list = append(p.list, address{})
 	}
 	return p.list
 }
@@ -32,7 +32,7 @@ type addressParser struct {
 	angle   string // what was between < and >
 	angled  bool
 	group   bool
-	list    []imap.Address
+	list    []address
 }
 
 // word is an atom, a quoted string or one of the signs "." and "@".
@@ -54,13 +54,13 @@ func (p *addressParser) next() {
 		p.i++
 		p.finish()
 		if p.group {
-			p.list = append(p.list, imap.Address{})
+			p.list = append(p.list, address{})
 			p.group = false
 		}
 	case ':':
 		p.i++
 		if name := phrase(p.words); !p.group && !p.angled {
-			p.list = append(p.list, imap.Address{Mailbox: name})
+			p.list = append(p.list, address{Mailbox: name})
 			p.group = true
 		}
 		p.clear()
@@ -174,12 +174,13 @@ func (p *addressParser) finish() {
 	if len(p.list) >= maxAddresses {
 		return
 	}
-	var a imap.Address
+	var a address
 	switch {
 	case p.angled:
 		inner := addressParser{s: p.angle}
 		if strings.HasPrefix(strings.TrimSpace(p.angle), "@") { // a route (RFC 5322, 4.4)
-			_, inner.s, _ = strings.Cut(p.angle, ":")
+			a.Route, inner.s, _ = strings.Cut(p.angle, ":")
+			a.Route = strings.TrimSpace(a.Route)
 		}
 		for inner.i < len(inner.s) {
 			switch inner.s[inner.i] {

@@ -4,71 +4,119 @@ import (
 	"strings"
 	"time"
 
-	"github.com/emersion/go-imap/v2"
-
 	"gouv.tg/messagerie/mailstack/mime"
 )
 
 const (
 	maxField     = 64 << 10 // bytes of one field that the envelope looks at
 	maxAddresses = 2000     // of one field
-	maxReplies   = 100      // message ids in In-Reply-To
 )
 
-// envelope extracts the envelope (RFC 9051, 7.5.2) with the id of the thread's first message and the time it was sent.
-// Of several fields of one name the first counts.
-func (w *walker) envelope(header []byte) (e *imap.Envelope, root string, sent time.Time) {
-	e = &imap.Envelope{}
-	var date, subject, messageID, references, inReplyTo string
-	var lists [6]string
+// envelopeFields are the fields that an envelope is made of, unfolded. Of several of one name the first counts.
+type envelopeFields struct {
+	date, subject, messageID, inReplyTo, references value
+	lists                                           [6]value // From, Sender, Reply-To, To, Cc, Bcc
+}
+
+// value is a field's value, and whether there is such a field.
+type value struct {
+	text  string
+	there bool
+}
+
+func fieldsOfEnvelope(header []byte) (e envelopeFields) {
 	for f := range mime.Fields(header) {
 		for _, known := range [...]struct {
 			name  string
-			value *string
+			value *value
 		}{
-			{"From", &lists[0]}, {"Sender", &lists[1]}, {"Reply-To", &lists[2]}, {"To", &lists[3]}, {"Cc", &lists[4]}, {"Bcc", &lists[5]},
-			{"Date", &date}, {"Subject", &subject}, {"Message-Id", &messageID}, {"References", &references}, {"In-Reply-To", &inReplyTo},
+			{"From", &e.lists[0]}, {"Sender", &e.lists[1]}, {"Reply-To", &e.lists[2]}, {"To", &e.lists[3]}, {"Cc", &e.lists[4]}, {"Bcc", &e.lists[5]},
+			{"Date", &e.date}, {"Subject", &e.subject}, {"Message-Id", &e.messageID}, {"References", &e.references}, {"In-Reply-To", &e.inReplyTo},
 		} {
-			if f.Is(known.name) && *known.value == "" {
-				*known.value = f.Value()
+			if f.Is(known.name) && !known.value.there {
+				*known.value = value{strings.TrimSpace(f.Value()), true}
 			}
 		}
 	}
-	e.Subject = w.decode(subject[:min(len(subject), maxField)])
-	e.Date = parseDate(date)
-	if !e.Date.IsZero() {
-		sent = e.Date.UTC()
-	}
-	e.MessageID = w.keep(firstMessageID(messageID))
-	for id := range messageIDs(inReplyTo) {
-		if len(e.InReplyTo) == maxReplies {
-			break
-		}
-		e.InReplyTo = append(e.InReplyTo, w.keep(id))
-	}
-	for i, list := range [...]*[]imap.Address{&e.From, &e.Sender, &e.ReplyTo, &e.To, &e.Cc, &e.Bcc} {
-		*list = w.addresses(lists[i])
-	}
-	for _, v := range []string{references, inReplyTo, messageID} {
-		if root = firstMessageID(v); root != "" {
-			break
-		}
-	}
-	return e, root, sent
+	return e
 }
 
-// addresses parses an address list; one that is too long is cut at a comma.
-func (w *walker) addresses(v string) []imap.Address {
-	if v == "" {
-		return nil
+// envelope writes ENVELOPE. Sender and Reply-To default to From (RFC 9051, 7.5.2).
+func (w *writer) envelope(e envelopeFields) {
+	w.raw("(")
+	w.field(e.date)
+	w.sp()
+	w.field(e.subject)
+	var from []address
+	for i, v := range e.lists {
+		w.sp()
+		list := parseAddresses(bounded(v.text))
+		switch {
+		case i == 0:
+			from = list
+		case i <= 2 && len(list) == 0:
+			list = from
+		}
+		w.addresses(list)
 	}
+	w.sp()
+	w.field(e.inReplyTo)
+	w.sp()
+	w.field(e.messageID)
+	w.raw(")")
+}
+
+// field writes a value; only what is not there is NIL.
+func (w *writer) field(v value) {
+	if !v.there {
+		w.raw("NIL")
+		return
+	}
+	w.str(v.text[:min(len(v.text), maxField)])
+}
+
+// bounded cuts an address list that is too long at a comma.
+func bounded(v string) string {
 	if len(v) > maxField {
 		v = v[:maxField]
 		v = v[:max(0, strings.LastIndexByte(v, ','))]
 	}
-	list := parseAddresses(v)
-	for i, a := range list {
-		list[i] = imap.Address{Name: w.decode(a.Name), Mailbox: w.decode(a.Mailbox), Host: w.keep(a.Host)}
+	return v
+}
+
+func (w *writer) addresses(list []address) {
+	if len(list) == 0 {
+		w.raw("NIL")
+		return
 	}
-	return list
+	w.raw("(")
+	for _, a := range list {
+		w.raw("(")
+		for i, s := range [...]string{a.Name, a.Route, a.Mailbox, a.Host} {
+			if i > 0 {
+				w.sp()
+			}
+			w.nstring(s)
+		}
+		w.raw(")")
+	}
+	w.raw(")")
+}
+
+// root is the id of the message that began the thread; see Message.
+func (e *envelopeFields) root() string {
+	for _, v := range []value{e.references, e.inReplyTo, e.messageID} {
+		if id := firstMessageID(v.text); id != "" {
+			return id
+		}
+	}
+	return ""
+}
+
+func (e *envelopeFields) sent() time.Time {
+	date := parseDate(e.date.text)
+	if !date.IsZero() {
+		date = date.UTC()
+	}
+	return date
 }

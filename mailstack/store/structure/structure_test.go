@@ -3,12 +3,8 @@ package structure
 import (
 	"bytes"
 	"fmt"
-	"reflect"
 	"strings"
 	"testing"
-
-	"github.com/emersion/go-imap/v2"
-	"github.com/emersion/go-imap/v2/imapserver"
 )
 
 func crlf(s string) []byte { return []byte(strings.ReplaceAll(s, "\n", "\r\n")) }
@@ -25,111 +21,86 @@ var samples = map[string]string{
 	"no final boundary": "Content-Type: multipart/mixed; boundary=x\n\n--x\n\ntext\n--x\nContent-Type: image/gif\n\nGIF",
 }
 
-// TestAgreesWithServer compares with go-imap's own extraction: what FETCH BODY[1.2] returns must match.
-func TestAgreesWithServer(t *testing.T) {
-	for name, s := range samples {
-		t.Run(name, func(t *testing.T) {
-			raw := crlf(s)
-			got := Compute(raw).Body
-			want := imapserver.ExtractBodyStructure(bytes.NewReader(raw))
-			if g, w := show(got), show(want); g != w {
-				t.Errorf("got\n%s\nwant\n%s", g, w)
+func TestItems(t *testing.T) {
+	for _, tt := range []struct{ name, raw, envelope, structure, body string }{
+		{"plain", samples["plain"],
+			`("Mon, 2 Nov 2026 10:00:00 +0100" "=?iso-8859-1?Q?=E9t=E9?=" (("Afi" NIL "afi" "a.test")) (("Afi" NIL "afi" "a.test")) (("Afi" NIL "afi" "a.test")) ` +
+				`((NIL NIL "b" "b.test")("Kodjo M" NIL "c" "c.test")) NIL NIL "<0@a.test>" "<1@a.test>")`,
+			`("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 12 2 NIL NIL NIL NIL)`,
+			`("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 12 2)`},
+		{"alternative", samples["alternative"], noEnvelope,
+			`(("text" "plain" ("charset" "utf-8") NIL NIL "7bit" 5 0 NIL NIL NIL NIL)` +
+				`("text" "html" ("charset" "us-ascii") NIL NIL "quoted-printable" 3 0 NIL NIL ("fr" "en") NIL) "alternative" ("boundary" "b1") NIL NIL NIL)`,
+			`(("text" "plain" ("charset" "utf-8") NIL NIL "7bit" 5 0)("text" "html" ("charset" "us-ascii") NIL NIL "quoted-printable" 3 0) "alternative")`},
+		{"attachment", samples["attachment"], noEnvelope,
+			`(("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 4 0 NIL NIL NIL NIL)` +
+				`("application" "pdf" ("name" "a.pdf") "<id@x>" "file" "base64" 4 NIL ("attachment" ("filename" "a.pdf")) NIL NIL) "mixed" ("boundary" "x") NIL NIL NIL)`,
+			`(("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 4 0)("application" "pdf" ("name" "a.pdf") "<id@x>" "file" "base64" 4) "mixed")`},
+		{"forwarded", samples["forwarded"], noEnvelope,
+			`(("message" "rfc822" NIL NIL NIL "7bit" 131 (NIL "inner" ((NIL NIL "a" "a.test")) ((NIL NIL "a" "a.test")) ((NIL NIL "a" "a.test")) NIL NIL NIL NIL NIL) ` +
+				`(("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 3 0 NIL NIL NIL NIL)("image" "png" NIL NIL NIL "7bit" 3 NIL NIL NIL NIL) "mixed" ("boundary" "y") NIL NIL NIL)` +
+				` 11 NIL NIL NIL NIL) "mixed" ("boundary" "x") NIL NIL NIL)`,
+			`(("message" "rfc822" NIL NIL NIL "7bit" 131 (NIL "inner" ((NIL NIL "a" "a.test")) ((NIL NIL "a" "a.test")) ((NIL NIL "a" "a.test")) NIL NIL NIL NIL NIL) ` +
+				`(("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 3 0)("image" "png" NIL NIL NIL "7bit" 3) "mixed") 11) "mixed")`},
+		{"fields as they are", "Subject: a\t\"b\" \\\n c\nDate: tomorrow\nMessage-ID:\nFrom: =?utf-8?q?A?= <a@b.test>\nSender: x y z\nTo: T: <@r.test:d@e.test>;\n" +
+			"Content-Type: Image (a picture)/PNG; NAME*=utf-8''x%20y; size = \"1\\\"2\" (inches)\nContent-Transfer-Encoding: BASE64 (really)\nContent-MD5: aa==\n" +
+			"Content-Disposition: INLINE\nContent-Language: fr\nContent-Location: http://x.test/\n\n",
+			`("tomorrow" "a \"b\" \\ c" (("=?utf-8?q?A?=" NIL "a" "b.test")) ((NIL NIL "xyz" "MISSING_DOMAIN")) (("=?utf-8?q?A?=" NIL "a" "b.test")) ` +
+				`((NIL NIL "T" NIL)(NIL "@r.test" "d" "e.test")(NIL NIL NIL NIL)) NIL NIL NIL "")`,
+			"", ""},
+		{"octets", "Subject: \xe9\x00t\x01\xe9\n\n", "(NIL {3}\r\n\xe9t\xe9 NIL NIL NIL NIL NIL NIL NIL NIL)",
+			`("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0 NIL NIL NIL NIL)`, `("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0)`},
+		{"multipart without parts", "Content-Type: multipart/mixed; boundary=b\n\nx", noEnvelope,
+			"(" + noStructure + ` "mixed" ("boundary" "b") NIL NIL NIL)`, `(("text" "plain" NIL NIL NIL "7bit" 0 0) "mixed")`},
+		{"nothing", "", noEnvelope, `("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0 NIL NIL NIL NIL)`, `("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0)`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			m := Compute(crlf(tt.raw))
+			if got := string(m.Envelope); got != tt.envelope {
+				t.Errorf("envelope\n%s\nexpected\n%s", got, tt.envelope)
+			}
+			readable(t, m)
+			if tt.structure == "" {
+				return
+			}
+			if got := string(m.Structure); got != tt.structure {
+				t.Errorf("structure\n%s\nexpected\n%s", got, tt.structure)
+			}
+			if got, err := AppendBody(nil, m.Structure); string(got) != tt.body || err != nil {
+				t.Errorf("body\n%s\nexpected\n%s\n%v", got, tt.body, err)
 			}
 		})
 	}
 }
 
-func show(bs imap.BodyStructure) string {
-	var b strings.Builder
-	var walk func(bs imap.BodyStructure, indent string)
-	walk = func(bs imap.BodyStructure, indent string) {
-		switch bs := bs.(type) {
-		case *imap.BodyStructureMultiPart:
-			fmt.Fprintf(&b, "%s%s %v %v %q %+v\n", indent, bs.MediaType(), bs.Extended.Params, bs.Extended.Language, bs.Extended.Location, bs.Disposition())
-			for _, c := range bs.Children {
-				walk(c, indent+"  ")
-			}
-		case *imap.BodyStructureSinglePart:
-			fmt.Fprintf(&b, "%s%s %v %q %q %q %d %+v %+v", indent, bs.MediaType(), bs.Params, bs.ID, bs.Description, bs.Encoding, bs.Size, bs.Disposition(), bs.Extended.Language)
-			if bs.Text != nil {
-				fmt.Fprintf(&b, " %d lines", bs.Text.NumLines)
-			}
-			b.WriteString("\n")
-			if m := bs.MessageRFC822; m != nil {
-				fmt.Fprintf(&b, "%s  %d lines %+v\n", indent, m.NumLines, *m.Envelope)
-				walk(m.BodyStructure, indent+"  ")
-			}
-		}
+func TestParseEnvelope(t *testing.T) {
+	e, err := ParseEnvelope(Compute(crlf(samples["plain"])).Envelope)
+	if err != nil {
+		t.Fatal(err)
 	}
-	walk(bs, "")
-	return b.String()
-}
-
-func TestEnvelope(t *testing.T) {
-	e := Compute(crlf(samples["plain"])).Envelope
-	if e.Subject != "été" || e.MessageID != "1@a.test" || !reflect.DeepEqual(e.InReplyTo, []string{"0@a.test"}) ||
-		len(e.From) != 1 || e.From[0].Name != "Afi" || len(e.To) != 2 || e.To[1].Addr() != "c@c.test" ||
+	if e.Subject != "été" || len(e.From) != 1 || e.From[0].Name != "Afi" || len(e.To) != 2 || e.To[1].Addr() != "c@c.test" ||
 		e.Date.Format("-0700 15:04") != "+0100 10:00" {
 		t.Errorf("%+v", e)
 	}
 }
 
-func TestMalformed(t *testing.T) {
-	tests := []struct {
-		name, raw string
-		check     func(t *testing.T, e *imap.Envelope, bs imap.BodyStructure)
-	}{
-		{"empty", "", isText},
-		{"no header", "\nbody\n", isText},
-		{"not a header", "this is\nnot mail\n", isText},
-		{"content type without subtype", "Content-Type: text\n\nx", isText},
-		{"bad parameter", "Content-Type: text/html; charset=\"\n\nx", func(t *testing.T, _ *imap.Envelope, bs imap.BodyStructure) {
-			if bs.MediaType() != "text/html" {
-				t.Errorf("%s", show(bs))
-			}
-		}},
-		{"multipart without boundary", "Content-Type: multipart/mixed\n\nx", hasOnePart},
-		{"multipart without parts", "Content-Type: multipart/mixed; boundary=b\n\nx", hasOnePart},
-		{"control characters", "Subject: a\x00b\tc\x7f\n\n", func(t *testing.T, e *imap.Envelope, _ imap.BodyStructure) {
-			if e.Subject != "ab c" {
-				t.Errorf("subject %q", e.Subject)
-			}
-		}},
-		{"raw bytes", "Subject: \xe9t\xe9\n\n", func(t *testing.T, e *imap.Envelope, _ imap.BodyStructure) {
-			if strings.ToValidUTF8(e.Subject, "") != e.Subject {
-				t.Errorf("subject %q", e.Subject)
-			}
-		}},
-		{"half an address list", "To: good@a.test, bad [x] <b@b.test>, nothing\n\n", func(t *testing.T, e *imap.Envelope, _ imap.BodyStructure) {
-			if len(e.To) != 3 || e.To[1].Addr() != "b@b.test" || e.To[2].Host != missingHost {
-				t.Errorf("to %+v", e.To)
-			}
-		}},
-		{"zone beyond a day", "Date: Mon, 2 Nov 2026 10:00:00 +9900\n\n", func(t *testing.T, e *imap.Envelope, _ imap.BodyStructure) {
-			if _, offset := e.Date.Zone(); offset != 0 {
-				t.Errorf("date %v", e.Date)
-			}
-		}},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			m := Compute(crlf(tt.raw))
-			e, bs := m.Envelope, m.Body
-			tt.check(t, e, bs)
-			roundTrip(t, e, bs)
-		})
-	}
-}
-
-func isText(t *testing.T, _ *imap.Envelope, bs imap.BodyStructure) {
-	if p, ok := bs.(*imap.BodyStructureSinglePart); !ok || bs.MediaType() != "text/plain" || p.Text == nil {
-		t.Errorf("%s", show(bs))
-	}
-}
-
-func hasOnePart(t *testing.T, _ *imap.Envelope, bs imap.BodyStructure) {
-	if p, ok := bs.(*imap.BodyStructureMultiPart); !ok || len(p.Children) != 1 {
-		t.Errorf("%s", show(bs))
+func TestParameters(t *testing.T) {
+	for _, tt := range []struct{ in, want string }{
+		{"", ""},
+		{"attachment", "attachment"},
+		{" a ; b=c ;; d ; =e; f=\"g;h\\\"i\"", "a|b=c|f=g;h\"i"},
+		{"a(x;y)b; c(=)=d(e)", "ab|c=d"},
+		{"a; b=\"c", "a|b=c"},
+		{"a; b=(c", "a|b="},
+		{"a; filename*0=x; filename*1*=%20", "a|filename*0=x|filename*1*=%20"},
+	} {
+		value, params := splitParameters(tt.in)
+		for _, p := range params {
+			value += "|" + p.name + "=" + p.value
+		}
+		if value != tt.want {
+			t.Errorf("%q: %q, expected %q", tt.in, value, tt.want)
+		}
 	}
 }
 
@@ -150,47 +121,26 @@ func TestBounded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := Compute(crlf(s))
-			e, bs := m.Envelope, m.Body
-			roundTrip(t, e, bs)
-			if n := len(EncodeEnvelope(e)) + len(EncodeBody(bs)); n > 3*maxText {
+			readable(t, m)
+			if n := len(m.Envelope) + len(m.Structure); n > 3*maxText {
 				t.Errorf("takes %d bytes", n)
 			}
 		})
 	}
 }
 
-func roundTrip(t *testing.T, e *imap.Envelope, bs imap.BodyStructure) {
+// readable fails on what cannot be read again.
+func readable(t *testing.T, m Message) {
 	t.Helper()
-	gotEnvelope, err := DecodeEnvelope(EncodeEnvelope(e))
+	if _, err := ParseEnvelope(m.Envelope); err != nil {
+		t.Fatalf("%q: %v", m.Envelope, err)
+	}
+	body, err := AppendBody(nil, m.Structure)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%q: %v", m.Structure, err)
 	}
-	if !gotEnvelope.Date.Equal(e.Date) {
-		t.Errorf("date %v, expected %v", gotEnvelope.Date, e.Date)
-	}
-	if g, w := gotEnvelope.Date.Format("-0700"), e.Date.Format("-0700"); g != w {
-		t.Errorf("zone %s, expected %s", g, w)
-	}
-	gotEnvelope.Date = e.Date
-	if g, w := fmt.Sprintf("%+v", *gotEnvelope), fmt.Sprintf("%+v", *e); g != w {
-		t.Errorf("envelope\n%s\nexpected\n%s", g, w)
-	}
-	gotBody, err := DecodeBody(EncodeBody(bs))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if g, w := show(gotBody), show(bs); g != w {
-		t.Errorf("body\n%s\nexpected\n%s", g, w)
-	}
-}
-
-func TestRoundTrip(t *testing.T) {
-	for name, s := range samples {
-		t.Run(name, func(t *testing.T) {
-			m := Compute(crlf(s))
-			e, bs := m.Envelope, m.Body
-			roundTrip(t, e, bs)
-		})
+	if again, err := AppendBody(nil, body); err != nil || string(again) != string(body) {
+		t.Fatalf("%q became %q: %v", body, again, err)
 	}
 }
 
@@ -198,49 +148,19 @@ func FuzzCompute(f *testing.F) {
 	for _, s := range samples {
 		f.Add(crlf(s))
 	}
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		m := Compute(raw)
-		e, bs := m.Envelope, m.Body
-		roundTrip(t, e, bs)
-		writable(t, bs)
-	})
+	f.Fuzz(func(t *testing.T, raw []byte) { readable(t, Compute(raw)) })
 }
 
-// writable fails on what would make the IMAP writer panic.
-func writable(t *testing.T, bs imap.BodyStructure) {
-	switch bs := bs.(type) {
-	case *imap.BodyStructureMultiPart:
-		if len(bs.Children) == 0 || bs.Extended == nil {
-			t.Fatal("a multipart without parts")
-		}
-		for _, c := range bs.Children {
-			writable(t, c)
-		}
-	case *imap.BodyStructureSinglePart:
-		if bs.Extended == nil || isMessage(bs.MediaType()) && bs.MessageRFC822 == nil || bs.Type == "text" && bs.Text == nil {
-			t.Fatalf("incomplete part %+v", bs)
-		}
-		if bs.MessageRFC822 != nil {
-			writable(t, bs.MessageRFC822.BodyStructure)
-		}
-	default:
-		t.Fatalf("%T", bs)
-	}
-}
-
-func FuzzDecode(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	for _, s := range samples {
 		m := Compute(crlf(s))
-		e, bs := m.Envelope, m.Body
-		f.Add(EncodeEnvelope(e))
-		f.Add(EncodeBody(bs))
+		f.Add(m.Envelope)
+		f.Add(m.Structure)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if e, err := DecodeEnvelope(b); err == nil {
-			EncodeEnvelope(e)
-		}
-		if bs, err := DecodeBody(b); err == nil {
-			roundTrip(t, &imap.Envelope{}, bs)
+		_, _ = ParseEnvelope(b)
+		if body, err := AppendBody(nil, b); err == nil && len(body) > len(b) {
+			t.Fatalf("%q became %q", b, body)
 		}
 	})
 }
@@ -248,10 +168,8 @@ func FuzzDecode(f *testing.F) {
 func BenchmarkCompute(b *testing.B) {
 	raw := append(crlf(samples["alternative"]), bytes.Repeat([]byte("some more text of the message\r\n"), 256)...)
 	b.SetBytes(int64(len(raw)))
+	b.ReportAllocs()
 	for b.Loop() {
-		m := Compute(raw)
-		e, bs := m.Envelope, m.Body
-		EncodeEnvelope(e)
-		EncodeBody(bs)
+		Compute(raw)
 	}
 }
