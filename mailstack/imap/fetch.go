@@ -2,6 +2,7 @@ package imap
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 
@@ -10,6 +11,7 @@ import (
 	"gouv.tg/messagerie/mailstack/imap/syntax"
 	"gouv.tg/messagerie/mailstack/mailbox"
 	"gouv.tg/messagerie/mailstack/store"
+	"gouv.tg/messagerie/mailstack/store/structure"
 )
 
 // fetchChunk is how many messages are looked up at once.
@@ -21,6 +23,7 @@ type fetcher struct {
 	items    []syntax.FetchItem
 	want     store.ContentFields
 	computed bool // something of the content is needed, whatever want says
+	body     bool // BODY is among the items
 	raw      bool // the message's bytes are needed
 	seen     bool // \Seen is set (RFC 9051, 6.4.5: not by PEEK, nor where there is no right to)
 	flags    bool // FLAGS is among the items
@@ -77,6 +80,12 @@ func (s *Session) fetch(c *call) error {
 	return s.fail(c.name, err)
 }
 
+// computed is what was computed of a message.
+type computed struct {
+	store.Content
+	body []byte // the structure without extension data
+}
+
 var errPartly = errors.New("some messages are gone")
 
 // distinct leaves out items that were named before.
@@ -100,6 +109,7 @@ func (s *Session) fetcher(c *call, args syntax.Fetch) *fetcher {
 			f.want |= store.ContentEnvelope
 		case syntax.FetchBody, syntax.FetchBodyStructure:
 			f.want |= store.ContentStructure
+			f.body = f.body || item.Kind == syntax.FetchBody
 		case syntax.FetchPreview:
 			f.want |= store.ContentPreview
 		case syntax.FetchThreadID:
@@ -143,7 +153,7 @@ func (f *fetcher) flush() error {
 	}
 	for i := range f.chunk {
 		m := &f.chunk[i]
-		var content *store.Content
+		var content *computed
 		if contents != nil {
 			if content = contents[i]; content == nil {
 				return errPartly
@@ -184,7 +194,7 @@ func (f *fetcher) markSeen() ([]imap.UID, error) {
 }
 
 // contents reads what was computed of the messages when they came; nil if nothing of it is wanted.
-func (f *fetcher) contents() ([]*store.Content, error) {
+func (f *fetcher) contents() ([]*computed, error) {
 	if f.want == 0 && !f.computed {
 		return nil, nil
 	}
@@ -192,16 +202,24 @@ func (f *fetcher) contents() ([]*store.Content, error) {
 	for i := range f.chunk {
 		ids[i] = f.chunk[i].Content
 	}
-	contents := make([]*store.Content, len(f.chunk))
+	contents := make([]*computed, len(f.chunk))
 	err := f.s.server.store.Contents(f.s.ctx, ids, f.want, func(i int, c store.Content) error {
-		contents[i] = &c
-		return nil
+		contents[i] = &computed{Content: c}
+		if !f.body {
+			return nil
+		}
+		var err error
+		contents[i].body, err = structure.AppendBody(nil, c.Structure)
+		if err != nil {
+			err = fmt.Errorf("content %v: %w", ids[i], err)
+		}
+		return err
 	})
 	return contents, err
 }
 
 // message writes the FETCH response of one message.
-func (f *fetcher) message(m *mailbox.Message, content *store.Content, flagsChanged bool) error {
+func (f *fetcher) message(m *mailbox.Message, content *computed, flagsChanged bool) error {
 	s := f.s
 	var raw []byte
 	if f.raw {

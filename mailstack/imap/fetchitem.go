@@ -8,11 +8,10 @@ import (
 
 	"gouv.tg/messagerie/mailstack/imap/syntax"
 	"gouv.tg/messagerie/mailstack/mailbox"
-	"gouv.tg/messagerie/mailstack/store"
 )
 
 // item writes one data item of a FETCH response (RFC 9051, 7.5.2). part is what BINARY asks for.
-func (f *fetcher) item(item *syntax.FetchItem, m *mailbox.Message, content *store.Content, raw, part []byte) {
+func (f *fetcher) item(item *syntax.FetchItem, m *mailbox.Message, content *computed, raw, part []byte) {
 	w := f.s.w
 	switch item.Kind {
 	case syntax.FetchUID:
@@ -30,13 +29,13 @@ func (f *fetcher) item(item *syntax.FetchItem, m *mailbox.Message, content *stor
 		w.Number(uint64(m.Size))
 	case syntax.FetchEnvelope:
 		w.Raw("ENVELOPE ")
-		syntax.WriteEnvelope(w, content.Envelope)
+		w.Bytes(content.Envelope)
 	case syntax.FetchBody:
 		w.Raw("BODY ")
-		syntax.WriteBodyStructure(w, content.Structure, false)
+		w.Bytes(content.body)
 	case syntax.FetchBodyStructure:
 		w.Raw("BODYSTRUCTURE ")
-		syntax.WriteBodyStructure(w, content.Structure, true)
+		w.Bytes(content.Structure)
 	case syntax.FetchRFC822:
 		w.Raw("RFC822 ")
 		w.LiteralBytes(withoutNUL(raw))

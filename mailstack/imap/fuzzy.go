@@ -63,7 +63,7 @@ func score(m *candidate, texts [][]byte) uint32 {
 func envelopeHas(m *candidate, names []string, texts [][]byte) bool {
 	for _, name := range names {
 		for _, text := range texts {
-			if len(bytes.TrimSpace(text)) > 0 && envelopeContains(m.content.Envelope, name, text) {
+			if len(bytes.TrimSpace(text)) > 0 && envelopeContains(m.envelope, name, text) {
 				return true
 			}
 		}

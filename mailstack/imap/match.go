@@ -35,9 +35,10 @@ func of(match bool) verdict {
 // before: the index, what was computed when it came, its text.
 type candidate struct {
 	mailbox.Message
-	content *store.Content // nil: not read
-	header  []byte         // nil: not read
-	found   []bool         // which of the program's needles its text has; nil: not searched
+	content  *store.Content // nil: not read
+	envelope *imap.Envelope // of content
+	header   []byte         // nil: not read
+	found    []bool         // which of the program's needles its text has; nil: not searched
 }
 
 // matcher decides on messages.
@@ -232,7 +233,7 @@ func (c *compiler) date(k syntax.Date) matcher {
 			if m.content == nil {
 				return unknown
 			}
-			if when = m.content.Envelope.Date; when.IsZero() {
+			if when = m.envelope.Date; when.IsZero() {
 				return no_
 			}
 		}
@@ -262,8 +263,8 @@ func (c *compiler) header(k syntax.Header) matcher {
 			if m.content == nil {
 				return unknown
 			}
-			if !broken(m.content.Envelope) {
-				return of(envelopeContains(m.content.Envelope, strings.ToUpper(k.Name), value))
+			if !broken(m.envelope) {
+				return of(envelopeContains(m.envelope, strings.ToUpper(k.Name), value))
 			}
 			return fieldContains(m, k.Name, value)
 		}

@@ -15,6 +15,7 @@ import (
 	"gouv.tg/messagerie/mailstack/mailbox"
 	"gouv.tg/messagerie/mailstack/mime"
 	"gouv.tg/messagerie/mailstack/store"
+	"gouv.tg/messagerie/mailstack/store/structure"
 )
 
 // progressEvery is how often a long command says how far it is (RFC 9585).
@@ -144,8 +145,10 @@ func (f *finder) readPart(messages []candidate) error {
 		ids[i] = messages[i].Content
 	}
 	return f.s.server.store.Contents(f.s.ctx, ids, store.ContentEnvelope, func(i int, c store.Content) error {
+		var err error
 		messages[i].content = &c
-		return nil
+		messages[i].envelope, err = structure.ParseEnvelope(c.Envelope)
+		return err
 	})
 }
 

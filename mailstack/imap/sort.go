@@ -69,7 +69,7 @@ var sortKeys = map[syntax.SortBy]order.Key{
 // sortItem computes what the criteria compare.
 func sortItem(m *candidate, criteria []order.Criterion) order.Item {
 	item := order.Item{Number: m.Seq, Arrival: m.Date, Sent: sent(m), Size: int64(m.Size)}
-	e := m.content.Envelope
+	e := m.envelope
 	for _, c := range criteria {
 		switch c.Key {
 		case order.Subject:
@@ -136,7 +136,7 @@ func (s *Session) thread(c *call) error {
 }
 
 func (s *Session) threadItem(m *candidate, references bool) (order.Message, error) {
-	base, reply := order.BaseSubject(m.content.Envelope.Subject)
+	base, reply := order.BaseSubject(m.envelope.Subject)
 	message := order.Message{Number: m.Seq, Sent: sent(m), Subject: order.Casemap(base), Reply: reply}
 	if !references {
 		return message, nil

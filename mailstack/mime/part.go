@@ -81,9 +81,9 @@ func split(body []byte, boundary string) iter.Seq[[]byte] {
 			}
 			begin = end
 		}
-		if begin >= 0 { // cut short: a line break at the very end may be the delimiter's, as far as it came
+		if begin >= 0 { // cut short, perhaps within the delimiter
 			last := body[begin:]
-			if i := bytes.LastIndexByte(last, '\r'); i >= 0 && bytes.HasPrefix(append(crlf[:2:2], delimiter...), last[i:]) {
+			if i := bytes.LastIndexByte(last, '\r'); i >= 0 && len(last)-i > len(crlf) && bytes.HasPrefix(append(crlf[:2:2], delimiter...), last[i:]) {
 				last = last[:i]
 			}
 			yield(last)

@@ -136,7 +136,6 @@ func BenchmarkRead(b *testing.B) {
 		read func(uid imap.UID) error
 	}{
 		{"Messages", func(imap.UID) error { return second(s.Messages(ctx, inbox.ID)) }},
-		{"Envelope", func(uid imap.UID) error { return second(s.Envelope(ctx, inbox.ID, uid)) }},
 		{"ReadMessage", func(uid imap.UID) error { return second(s.ReadMessage(ctx, inbox.ID, uid)) }},
 		{"Mailboxes", func(imap.UID) error { return second(s.Mailboxes(ctx, a)) }},
 		{"Account", func(imap.UID) error { return second(s.Account(ctx, specs(1)[0].Address)) }},

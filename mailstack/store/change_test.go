@@ -135,9 +135,6 @@ func TestExpunge(t *testing.T) {
 	if _, err := s.ReadMessage(ctx, inbox.ID, 1); !errors.Is(err, ErrNoMessage) {
 		t.Errorf("read: %v", err)
 	}
-	if _, err := s.Envelope(ctx, inbox.ID, 1); !errors.Is(err, ErrNoMessage) {
-		t.Errorf("envelope: %v", err)
-	}
 	// An expunged UID is not given again.
 	if p := deliver(t, s, a, "", []byte("x")); p.UID != n+1 {
 		t.Errorf("uid %d", p.UID)

@@ -10,8 +10,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/emersion/go-imap/v2"
-
 	"gouv.tg/messagerie/mailstack/mime"
 	"gouv.tg/messagerie/mailstack/store/database"
 	"gouv.tg/messagerie/mailstack/store/segment"
@@ -42,8 +40,8 @@ const (
 
 // Content is what was computed of a message when it was stored.
 type Content struct {
-	Envelope  *imap.Envelope
-	Structure imap.BodyStructure // with extension data
+	Envelope  []byte // as FETCH shows it; see structure.ParseEnvelope
+	Structure []byte // as FETCH BODYSTRUCTURE shows it; see structure.AppendBody
 	Preview   string             // RFC 8970
 	Sent      time.Time          // of the Date field (RFC 5256, 2.2), UTC; zero if there is none: the internal date counts
 	Thread    ThreadID
@@ -72,7 +70,7 @@ func newContent(raw []byte, indexed bool) content {
 	c.hash = hashOf(raw)
 	if indexed {
 		m := structure.Compute(raw)
-		c.envelope, c.structure = structure.EncodeEnvelope(m.Envelope), structure.EncodeBody(m.Body)
+		c.envelope, c.structure = m.Envelope, m.Structure
 		c.root, c.preview = m.Root, mime.Preview(raw)
 		if !m.Sent.IsZero() {
 			c.sent = m.Sent.UnixMilli()
@@ -122,10 +120,9 @@ func (s *Store) Contents(ctx context.Context, ids []ContentID, want ContentField
 	err := s.snapshot(ctx, func(db *database.Conn) error {
 		for i, id := range ids {
 			var c Content
-			var derr error
-			found, err := db.Row(func(r *database.Rows) { c, derr = readContent(r, want) },
+			found, err := db.Row(func(r *database.Rows) { c = readContent(r, want) },
 				"SELECT "+columns+" FROM contents WHERE id = ?", int64(id))
-			if err = errors.Join(err, derr); err != nil {
+			if err != nil {
 				return fmt.Errorf("cannot read content %d: %w", id, err)
 			}
 			if !found {
@@ -145,28 +142,24 @@ var contentColumns = []struct {
 	column string
 }{{ContentEnvelope, "envelope"}, {ContentStructure, "structure"}, {ContentPreview, "preview"}}
 
-func readContent(r *database.Rows, want ContentFields) (c Content, err error) {
+func readContent(r *database.Rows, want ContentFields) (c Content) {
 	if !r.Null(0) {
 		c.Sent = time.UnixMilli(r.Int(0)).UTC()
 	}
 	c.Thread = ThreadID(r.Int(1))
 	i := 2
 	if want&ContentEnvelope != 0 {
-		if c.Envelope, err = structure.DecodeEnvelope(r.Blob(i)); err != nil {
-			return c, err
-		}
+		c.Envelope = r.Blob(i)
 		i++
 	}
 	if want&ContentStructure != 0 {
-		if c.Structure, err = structure.DecodeBody(r.Blob(i)); err != nil {
-			return c, err
-		}
+		c.Structure = r.Blob(i)
 		i++
 	}
 	if want&ContentPreview != 0 {
 		c.Preview = r.Text(i)
 	}
-	return c, nil
+	return c
 }
 
 const selectContentRef = "SELECT " + refColumns + " FROM contents c WHERE c.id = ?"

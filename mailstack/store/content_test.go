@@ -30,10 +30,10 @@ func TestContents(t *testing.T) {
 				(c.Preview != "") != (want&ContentPreview != 0) {
 				t.Errorf("fields %b: %+v", want, c)
 			}
-			if c.Envelope != nil && c.Envelope.Subject != map[bool]string{true: "hello", false: "second"}[i == 2] {
+			if c.Envelope != nil && !strings.Contains(string(c.Envelope), map[bool]string{true: `"hello"`, false: `"second"`}[i == 2]) {
 				t.Errorf("envelope %d: %+v", i, c.Envelope)
 			}
-			if c.Structure != nil && c.Structure.MediaType() != "text/plain" {
+			if c.Structure != nil && !strings.HasPrefix(string(c.Structure), `("text" "plain"`) {
 				t.Errorf("structure %d: %+v", i, c.Structure)
 			}
 			if c.Preview != "" && !strings.HasPrefix(c.Preview, map[bool]string{true: "The quick brown fox", false: "Nothing more."}[i == 2]) {
@@ -63,8 +63,13 @@ func TestContents(t *testing.T) {
 	if _, err := s.Deliver(ctx, Delivery{Raw: raw, Queue: []QueueRecipient{{"x@else.test", time.Now()}}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Contents(ctx, []ContentID{entries[1].Content + 1}, ContentEnvelope, func(int, Content) error { return nil }); err == nil {
-		t.Error("an envelope of queued mail")
+	if err := s.Contents(ctx, []ContentID{entries[1].Content + 1}, ContentEnvelope, func(_ int, c Content) error {
+		if c.Envelope != nil {
+			t.Error("an envelope of queued mail")
+		}
+		return nil
+	}); err != nil {
+		t.Error(err)
 	}
 }
 

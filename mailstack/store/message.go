@@ -8,7 +8,6 @@ import (
 	"github.com/emersion/go-imap/v2"
 
 	"gouv.tg/messagerie/mailstack/store/database"
-	"gouv.tg/messagerie/mailstack/store/structure"
 )
 
 // Messages returns the index of a mailbox in ascending order of UIDs. Messages with the same flags may share
@@ -41,49 +40,6 @@ func (s *Store) Messages(ctx context.Context, id MailboxID) ([]Message, error) {
 		return nil, fmt.Errorf("cannot read mailbox %d: %w", id, err)
 	}
 	return list, nil
-}
-
-// Envelope returns a message's envelope; ErrNoMessage if there is no such message.
-func (s *Store) Envelope(ctx context.Context, id MailboxID, uid imap.UID) (*imap.Envelope, error) {
-	b, err := s.stored(ctx, "envelope", id, uid)
-	if err != nil {
-		return nil, err
-	}
-	e, err := structure.DecodeEnvelope(b)
-	if err != nil {
-		return nil, fmt.Errorf("envelope of message %d in mailbox %d: %w", uid, id, err)
-	}
-	return e, nil
-}
-
-// BodyStructure returns a message's body structure with extension data; ErrNoMessage if there is no such
-// message.
-func (s *Store) BodyStructure(ctx context.Context, id MailboxID, uid imap.UID) (imap.BodyStructure, error) {
-	b, err := s.stored(ctx, "structure", id, uid)
-	if err != nil {
-		return nil, err
-	}
-	bs, err := structure.DecodeBody(b)
-	if err != nil {
-		return nil, fmt.Errorf("body structure of message %d in mailbox %d: %w", uid, id, err)
-	}
-	return bs, nil
-}
-
-func (s *Store) stored(ctx context.Context, column string, id MailboxID, uid imap.UID) ([]byte, error) {
-	var b []byte
-	err := s.read(ctx, func(c *database.Conn) error {
-		found, err := c.Row(func(r *database.Rows) { b = r.Blob(0) },
-			"SELECT c."+column+" FROM messages m JOIN contents c ON c.id = m.content WHERE m.mailbox = ? AND m.uid = ?", int64(id), uint32(uid))
-		if err == nil && !found {
-			err = ErrNoMessage
-		}
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the %s of message %d in mailbox %d: %w", column, uid, id, err)
-	}
-	return b, nil
 }
 
 // ReadMessage returns a message's bytes as they were delivered, checked against their checksum;

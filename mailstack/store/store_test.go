@@ -191,13 +191,18 @@ func TestDeliverAndRead(t *testing.T) {
 		if err != nil || !bytes.Equal(got, raw) {
 			t.Errorf("message differs: %v", err)
 		}
-		e, err := s.Envelope(ctx, m.ID, 1)
-		if err != nil || e.Subject != "hello" || e.From[0].Name != "Afi Mensah" {
-			t.Errorf("envelope %+v, %v", e, err)
+		_, index, err := s.Index(ctx, m.ID)
+		if err != nil {
+			t.Fatal(err)
 		}
-		bs, err := s.BodyStructure(ctx, m.ID, 1)
-		if err != nil || bs.MediaType() != "text/plain" {
-			t.Errorf("structure %+v, %v", bs, err)
+		err = s.Contents(ctx, []ContentID{index[0].Content}, ContentEnvelope|ContentStructure, func(_ int, c Content) error {
+			if !bytes.Contains(c.Envelope, []byte(`"hello" (("Afi Mensah" NIL`)) || !bytes.HasPrefix(c.Structure, []byte(`("text" "plain"`)) {
+				t.Errorf("envelope %s, structure %s", c.Envelope, c.Structure)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
 		}
 	}
 	verify(s)
