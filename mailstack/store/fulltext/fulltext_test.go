@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -21,7 +22,29 @@ type library struct {
 	mu    sync.Mutex
 	texts map[int64][]byte
 	truth map[string][]bool
+	watch map[int64]func(came, gone []int64)
 	reads atomic.Int64
+}
+
+func (l *library) Watch(account int64, changed func(came, gone []int64)) (cancel func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.watch[account] = changed
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.watch, account)
+	}
+}
+
+// commit tells of a change, if anybody listens.
+func (l *library) commit(account int64, came, gone []int64) {
+	l.mu.Lock()
+	changed := l.watch[account]
+	l.mu.Unlock()
+	if changed != nil {
+		changed(came, gone)
+	}
 }
 
 // find searches a text itself.
@@ -57,7 +80,7 @@ func (l *library) get(content int64) []byte {
 
 // shelf is a library of n letters, numbered from 10 in steps of 3.
 func shelf(n, words int) (*library, []int64) {
-	l := &library{texts: make(map[int64][]byte), truth: make(map[string][]bool)}
+	l := &library{texts: make(map[int64][]byte), truth: make(map[string][]bool), watch: make(map[int64]func(came, gone []int64))}
 	var ids []int64
 	for i := range n {
 		id := int64(10 + 3*i)
@@ -174,42 +197,66 @@ func TestSearch(t *testing.T) {
 	}
 }
 
+// set changes all texts.
+func (l *library) set(texts map[int64][]byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.texts = texts
+	clear(l.truth)
+}
+
+// waiting is how many contents are in the queue.
+func (b *bed) waiting() int {
+	b.queue.mu.Lock()
+	defer b.queue.mu.Unlock()
+	return b.queue.total
+}
+
+// idle waits until there is nothing to do.
+func (b *bed) idle() {
+	b.Helper()
+	for range 6000 {
+		if b.waiting() == 0 {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	b.Fatal("not idle")
+}
+
 func TestLazily(t *testing.T) {
 	l, ids := shelf(worthwhile+100, 20)
 	b := newBed(t, l)
-	b.Note(1, ids...)
-	if b.total != 0 {
+	l.commit(1, ids, nil)
+	if b.waiting() != 0 {
 		t.Error("an account without searches is to be indexed")
 	}
-	if indexed, _ := b.ask(1, ids[:worthwhile-1], "xyz"); indexed != 0 || b.total != 0 {
-		t.Errorf("a small search: %d indexed, %d wanted", indexed, b.total)
+	if indexed, _ := b.ask(1, ids[:worthwhile-1], "xyz"); indexed != 0 || b.waiting() != 0 {
+		t.Errorf("a small search: %d indexed, %d wanted", indexed, b.waiting())
 	}
 	b.ask(1, ids[:worthwhile], "xyz")
 	b.settle(1, ids[:worthwhile])
 	if files, _ := filepath.Glob(filepath.Join(b.folder, "*"+suffix)); len(files) != 1 {
 		t.Errorf("files %v", files)
 	}
-	b.Note(1, ids...) // from now on, what comes
+	b.reopen("")
+	l.commit(1, ids, nil) // from now on, what comes
 	b.settle(1, ids)
 	if indexed, _ := b.ask(2, ids[:10], "xyz"); indexed != 0 {
 		t.Error("accounts share an index")
 	}
 	before := l.reads.Load()
-	b.Note(1, ids...)
-	b.Note(1, 1, 2) // do not exist
-	b.settle(1, ids)
-	for b.queued() > 0 {
-		time.Sleep(time.Millisecond)
-	}
+	l.commit(1, append([]int64{1, 2}, ids...), nil) // two do not exist
+	b.idle()
+	b.Close()
 	if reads := l.reads.Load() - before; reads > 2 {
 		t.Errorf("%d reads of what is indexed", reads)
 	}
-}
-
-func (x *Indexes) queued() int {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.total
+	if len(l.watch) != 0 {
+		t.Error("still watching")
+	}
+	b.Indexes = nil
+	b.reopen("")
 }
 
 func TestRemove(t *testing.T) {
@@ -217,24 +264,48 @@ func TestRemove(t *testing.T) {
 	b := newBed(t, l)
 	b.ask(1, ids, "xyz")
 	b.settle(1, ids)
-	removed := append(append([]int64{}, ids[:100]...), ids[4300:]...)
-	b.Remove(1, removed)
-	for range 2 {
-		if indexed, _ := b.ask(1, ids, b.words(ids)...); indexed != len(ids)-len(removed) {
-			t.Fatalf("%d indexed, want %d", indexed, len(ids)-len(removed))
-		}
-		b.reopen("") // also forgets what the search wanted
+	gone := append(append([]int64{1}, ids[:100]...), ids[4300:]...)
+	words, texts := b.words(ids), l.texts
+	fewer := maps.Clone(texts)
+	for _, id := range gone {
+		delete(fewer, id)
 	}
-	b.Note(1, removed...) // they come back
+	l.set(fewer)
+	b.remove(gone)
+	for range 2 {
+		if indexed, _ := b.ask(1, ids, words...); indexed != len(ids)-len(gone)+1 {
+			t.Fatalf("%d indexed, want %d", indexed, len(ids)-len(gone)+1)
+		}
+		b.reopen("")
+	}
+	l.set(texts)
+	l.commit(1, gone, nil) // they come back
 	b.settle(1, ids)
-	b.ask(1, ids, b.words(ids)...)
-	b.Remove(1, ids[:4090])
-	if files, _ := filepath.Glob(filepath.Join(b.folder, "*")); len(files) != 0 {
+	b.ask(1, ids, words...)
+	b.remove(ids[:4090])
+	if files, _ := filepath.Glob(filepath.Join(b.folder, "*")); len(files) != 0 || len(l.watch) != 0 {
 		t.Errorf("an empty index stays: %v", files)
 	}
-	b.Remove(1, ids)
-	b.Drop(1)
-	b.Drop(2)
+	l.commit(1, nil, ids)
+}
+
+// remove waits until contents are forgotten.
+func (b *bed) remove(gone []int64) {
+	b.Helper()
+	b.library.commit(1, nil, gone)
+	for range 6000 {
+		f := b.acquire(1, false)
+		if f == nil {
+			return
+		}
+		left := len(gone) - len(f.unknown(gone))
+		b.release(f)
+		if left == 0 {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	b.Fatal("not removed")
 }
 
 func TestDamage(t *testing.T) {
@@ -289,12 +360,11 @@ func TestEpoch(t *testing.T) {
 	b.ask(1, ids, "xyz")
 	b.settle(1, ids)
 	b.reopen("restored")
-	l.mu.Lock()
-	clear(l.truth)
+	texts := make(map[int64][]byte)
 	for i, id := range ids { // every id means another message now
-		l.texts[id] = letter(uint64(i)+1_000_000, 20)
+		texts[id] = letter(uint64(i)+1_000_000, 20)
 	}
-	l.mu.Unlock()
+	l.set(texts)
 	if indexed, _ := b.ask(1, ids, b.words(ids)...); indexed != 0 {
 		t.Errorf("%d indexed", indexed)
 	}
@@ -379,7 +449,7 @@ func TestManyAccounts(t *testing.T) {
 			for range 5 {
 				b.ask(account, ids, "xyz", "abc")
 			}
-			b.Remove(account, ids[:3])
+			l.commit(account, nil, ids[:3])
 		})
 	}
 	group.Wait()

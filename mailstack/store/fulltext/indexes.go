@@ -14,10 +14,13 @@ import (
 	"gouv.tg/messagerie/mailstack/store/database"
 )
 
-// Source is where messages are read.
+// Source is the store that is searched.
 type Source interface {
 	// ReadContent returns the bytes of a message; an error if there is no such content (any more) or it cannot be read.
 	ReadContent(ctx context.Context, content int64) ([]byte, error)
+	// Watch calls changed after each commit with the contents that came to an account and those that went from it, until cancel.
+	// changed does not block.
+	Watch(account int64, changed func(came, gone []int64)) (cancel func())
 }
 
 // Options are settings of indexes.
@@ -44,21 +47,19 @@ type Indexes struct {
 	folder  string
 	options Options
 
-	mu     sync.Mutex
-	exists map[int64]bool // accounts that have a file
-	open   map[int64]*file
-	clock  int64
-	wanted map[int64][]int64 // contents to be indexed, by account
-	queue  []int64           // accounts in wanted, in the order in which they came
-	total  int               // contents in wanted
-	closed bool
-
-	work   chan struct{} // has one when there is something wanted
+	queue  *queue
 	cancel context.CancelFunc
 	done   chan struct{}
+
+	mu      sync.Mutex
+	watches map[int64]func() // of accounts that have a file
+	open    map[int64]*file
+	clock   int64
+	closed  bool
 }
 
-// Open opens the indexes in a folder, which it makes if need be, and begins to index what searches ask for. Close ends that.
+// Open opens the indexes in a folder, which it makes if need be, and begins to index what comes to their accounts and what searches
+// had to read. Close ends that.
 func Open(folder string, o Options) (*Indexes, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot open search indexes: %w", err)
@@ -67,18 +68,34 @@ func Open(folder string, o Options) (*Indexes, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open search indexes: %w", err)
 	}
-	x := &Indexes{folder: folder, options: o, exists: make(map[int64]bool), open: make(map[int64]*file), wanted: make(map[int64][]int64),
-		work: make(chan struct{}, 1), done: make(chan struct{})}
+	ctx, cancel := context.WithCancel(context.Background())
+	x := &Indexes{folder: folder, options: o, queue: newQueue(), cancel: cancel, done: make(chan struct{}),
+		watches: make(map[int64]func()), open: make(map[int64]*file)}
 	for _, e := range entries {
 		name, ok := strings.CutSuffix(e.Name(), suffix)
 		if account, err := strconv.ParseInt(name, 10, 64); ok && err == nil {
-			x.exists[account] = true
+			x.watch(account)
 		}
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	x.cancel = cancel
 	go x.feed(ctx)
 	return x, nil
+}
+
+// watch follows the commits of an account.
+func (x *Indexes) watch(account int64) {
+	if x.watches[account] == nil {
+		x.watches[account] = x.options.Source.Watch(account, func(came, gone []int64) { x.queue.put(account, came, gone) })
+	}
+}
+
+// want asks to index what a search had to read, if there is an index or it is worth one.
+func (x *Indexes) want(account int64, contents []int64) {
+	x.mu.Lock()
+	exists := x.watches[account] != nil
+	x.mu.Unlock()
+	if exists || len(contents) >= worthwhile {
+		x.queue.put(account, contents, nil)
+	}
 }
 
 // Close stops indexing and closes all files. No search may be running.
@@ -88,6 +105,9 @@ func (x *Indexes) Close() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.closed = true
+	for _, cancel := range x.watches {
+		cancel()
+	}
 	for account, f := range x.open {
 		f.mu.Lock()
 		f.close()
@@ -108,7 +128,7 @@ func (x *Indexes) acquire(account int64, create bool) *file {
 	defer x.mu.Unlock()
 	f := x.open[account]
 	if f == nil {
-		if x.closed || !create && !x.exists[account] || !x.makeRoom() {
+		if x.closed || !create && x.watches[account] == nil || !x.makeRoom() {
 			return nil
 		}
 		var err error
@@ -116,7 +136,8 @@ func (x *Indexes) acquire(account int64, create bool) *file {
 			x.options.Logger.Warn("search has no index", "account", account, "error", err)
 			return nil
 		}
-		x.open[account], x.exists[account] = f, true
+		x.open[account] = f
+		x.watch(account)
 	}
 	x.clock++
 	f.users++
@@ -174,34 +195,14 @@ func (x *Indexes) forget(account int64) {
 		f.close()
 		f.mu.Unlock()
 	}
-	delete(x.exists, account)
+	if cancel := x.watches[account]; cancel != nil {
+		cancel()
+		delete(x.watches, account)
+	}
 	if err := removeFiles(x.path(account)); err != nil {
 		x.options.Logger.Warn("cannot remove a search index", "account", account, "error", err)
 	}
 }
 
-// Drop removes the index of an account, as when the account goes.
-func (x *Indexes) Drop(account int64) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.forget(account)
-}
-
 // errEmptied means that most of an index leads nowhere.
 var errEmptied = errors.New("most of what it has is gone")
-
-// Remove forgets contents that an account has no more. An index that is mostly empty then is thrown away.
-func (x *Indexes) Remove(account int64, contents []int64) {
-	f := x.acquire(account, false)
-	if f == nil {
-		return
-	}
-	defer x.release(f)
-	err := f.remove(contents)
-	if err == nil && f.emptied() {
-		err = errEmptied
-	}
-	if err != nil {
-		x.discard(f, err)
-	}
-}
