@@ -24,6 +24,7 @@ import (
 	"gouv.tg/messagerie/mailstack/queue"
 	"gouv.tg/messagerie/mailstack/smtp"
 	"gouv.tg/messagerie/mailstack/store"
+	"gouv.tg/messagerie/mailstack/store/fulltext"
 	"gouv.tg/messagerie/mailstack/telemetry"
 )
 
@@ -55,6 +56,7 @@ type cell struct {
 	addresses *addresses
 	smtp      *smtp.Server
 	imap      *imap.Server
+	indexes   *fulltext.Indexes
 	queue     *queue.Queue
 
 	linkTLS, adminTLS                          *tls.Config
@@ -94,7 +96,13 @@ func start(ctx context.Context, config Config, log *slog.Logger) (_ *cell, err e
 		OutboundRelay: config.Outbound.Mode == modeRelay, Selector: config.DKIM.Selector, Key: key,
 		QueueLifetime: queue.Lifetime, Relay: c.links, Logger: c.log,
 	})
-	c.imap = imap.New(c.store, imap.Options{MaxMessageBytes: config.MaxMessageBytes, Logger: c.log})
+	c.indexes, err = fulltext.Open(filepath.Join(config.DataDir, "search"), fulltext.Options{
+		Source: searched{c.store}, Busy: c.store.Busy, Logger: c.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.imap = imap.New(c.store, imap.Options{MaxMessageBytes: config.MaxMessageBytes, Indexes: c.indexes, Logger: c.log})
 	outbound, err := newOutbound(config)
 	if err != nil {
 		return nil, err
@@ -208,6 +216,7 @@ func (c *cell) run(ctx context.Context) error {
 	shutdown(drain, adminServer)
 	shutdown(drain, healthServer)
 	wg.Wait()
+	c.indexes.Close()
 	err := c.store.Close()
 	if err != nil {
 		err = fmt.Errorf("cannot close store: %w", err)
@@ -237,6 +246,9 @@ func (c *cell) closeAll() {
 		if l != nil {
 			_ = l.Close()
 		}
+	}
+	if c.indexes != nil {
+		c.indexes.Close()
 	}
 	if c.store != nil {
 		_ = c.store.Close()

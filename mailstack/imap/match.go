@@ -32,12 +32,13 @@ func of(match bool) verdict {
 }
 
 // candidate is a message that may match, with as much of it as was read so far. Each level costs more than the one
-// before: the index, what was computed when it came, its text.
+// before: the index, what was computed when it came, the index of texts, its text.
 type candidate struct {
 	mailbox.Message
 	content  *store.Content // nil: not read
 	envelope *imap.Envelope // of content
 	header   []byte         // nil: not read
+	lacks    []bool         // which of the program's needles its text certainly does not have; nil: not asked
 	found    []bool         // which of the program's needles its text has; nil: not searched
 }
 

@@ -15,6 +15,7 @@ import (
 	"gouv.tg/messagerie/mailstack/mailbox"
 	"gouv.tg/messagerie/mailstack/mime"
 	"gouv.tg/messagerie/mailstack/store"
+	"gouv.tg/messagerie/mailstack/store/fulltext"
 	"gouv.tg/messagerie/mailstack/store/structure"
 )
 
@@ -59,6 +60,7 @@ func (s *Session) find(c *call, key syntax.SearchKey, charset string, with func(
 		return nil, 0, err
 	}
 	f := finder{s: s, compiler: compiled, match: match, with: with, tag: c.tag, told: time.Now(), all: int(s.selected.view.Exists())}
+	defer f.close()
 	set, _ := compiled.narrow(key)
 	if set, err = s.limit(c, set); err != nil {
 		return nil, 0, err
@@ -90,6 +92,7 @@ type finder struct {
 	*compiler
 	s     *Session
 	match matcher
+	index *fulltext.Search // of texts; nil: not asked
 	with  func(*candidate) error
 	found []mailbox.Message
 	chunk []candidate
@@ -99,7 +102,14 @@ type finder struct {
 	done, all int
 }
 
-// flush decides on the messages gathered: by the index, then by what was computed when they came, then by their text.
+func (f *finder) close() {
+	if f.index != nil {
+		f.index.Close()
+	}
+}
+
+// flush decides on the messages gathered: by the index, then by what was computed when they came, then by their text, which
+// is read only if the index of texts does not rule them out.
 func (f *finder) flush() error {
 	f.done += len(f.chunk)
 	left := slices.DeleteFunc(f.chunk, func(m candidate) bool { return f.match(&m) == no_ })
@@ -109,6 +119,7 @@ func (f *finder) flush() error {
 		}
 		left = slices.DeleteFunc(left, func(m candidate) bool { return m.content == nil || f.match(&m) == no_ })
 	}
+	left = f.skip(left)
 	if err := f.readTexts(left); err != nil {
 		return err
 	}

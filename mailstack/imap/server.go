@@ -18,14 +18,16 @@ import (
 	"gouv.tg/messagerie/mailstack/cell/streams"
 	"gouv.tg/messagerie/mailstack/mailbox"
 	"gouv.tg/messagerie/mailstack/store"
+	"gouv.tg/messagerie/mailstack/store/fulltext"
 	"gouv.tg/messagerie/mailstack/telemetry"
 )
 
 // Options are the limits of a Server. Zero values mean the defaults.
 type Options struct {
-	MaxMessageBytes    int64 // largest APPEND, in bytes
-	SessionsPerAccount int   // at one time; default 200
-	MessageLimit       int64 // messages that one command processes (RFC 9738); default 1,000,000
+	MaxMessageBytes    int64             // largest APPEND, in bytes
+	SessionsPerAccount int               // at one time; default 200
+	MessageLimit       int64             // messages that one command processes (RFC 9738); default 1,000,000
+	Indexes            *fulltext.Indexes // say which messages a search need not read; nil: it reads all
 	Logger             *slog.Logger
 }
 

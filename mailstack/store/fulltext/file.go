@@ -19,10 +19,9 @@ const formatVersion = 1
 // New messages wait as rows until there are enough of a size for a block.
 const schema = `
 CREATE TABLE meta (
-  id      INTEGER PRIMARY KEY CHECK (id = 1),
-  format  INTEGER NOT NULL, -- formatVersion
-  text    INTEGER NOT NULL, -- mime.TextVersion
-  epoch   TEXT    NOT NULL
+  id     INTEGER PRIMARY KEY CHECK (id = 1),
+  format INTEGER NOT NULL, -- formatVersion
+  text   INTEGER NOT NULL  -- mime.TextVersion
 );
 CREATE TABLE waiting (
   content   INTEGER PRIMARY KEY,
@@ -75,15 +74,15 @@ type row struct {
 }
 
 // openFile opens the index of an account, or makes an empty one. One that cannot be used is thrown away: nothing is lost but time.
-func openFile(path, epoch string, account int64) (*file, error) {
+func openFile(path string, account int64) (*file, error) {
 	f := &file{account: account, path: path}
-	err := f.open(epoch)
+	err := f.open()
 	if err != nil {
 		f.close()
 		if rerr := removeFiles(path); rerr != nil {
 			return nil, rerr
 		}
-		err = f.open(epoch)
+		err = f.open()
 	}
 	if err != nil {
 		f.close()
@@ -103,7 +102,7 @@ func removeFiles(path string) error {
 	return errors.Join(errs...)
 }
 
-func (f *file) open(epoch string) (err error) {
+func (f *file) open() (err error) {
 	f.db, err = database.Open(f.path, database.Options{CacheKiB: 256, PageBytes: 16 << 10, Unsynced: true})
 	if err != nil {
 		return err
@@ -116,11 +115,11 @@ func (f *file) open(epoch string) (err error) {
 		if err := f.db.Script("BEGIN; " + schema + " COMMIT"); err != nil {
 			return err
 		}
-		if _, err := f.db.Exec("INSERT INTO meta VALUES (1, ?, ?, ?)", formatVersion, mime.TextVersion, epoch); err != nil {
+		if _, err := f.db.Exec("INSERT INTO meta VALUES (1, ?, ?)", formatVersion, mime.TextVersion); err != nil {
 			return err
 		}
 	}
-	found, err := f.db.Row(func(*database.Rows) {}, "SELECT 1 FROM meta WHERE format = ? AND text = ? AND epoch = ?", formatVersion, mime.TextVersion, epoch)
+	found, err := f.db.Row(func(*database.Rows) {}, "SELECT 1 FROM meta WHERE format = ? AND text = ?", formatVersion, mime.TextVersion)
 	if err == nil && !found {
 		err = errors.New("search index is of another version")
 	}

@@ -100,17 +100,17 @@ type bed struct {
 
 func newBed(t *testing.T, l *library) *bed {
 	b := &bed{T: t, library: l, folder: filepath.Join(t.TempDir(), "search")}
-	b.reopen("")
+	b.reopen()
 	t.Cleanup(func() { b.Close() })
 	return b
 }
 
-func (b *bed) reopen(epoch string) {
+func (b *bed) reopen() {
 	b.Helper()
 	if b.Indexes != nil {
 		b.Close()
 	}
-	x, err := Open(b.folder, Options{Source: b.library, Logger: slog.New(slog.DiscardHandler), Epoch: epoch})
+	x, err := Open(b.folder, Options{Source: b.library, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -191,7 +191,7 @@ func TestSearch(t *testing.T) {
 					t.Errorf("%d blocks, want %d", len(f.logs), test.blocks)
 				}
 				b.release(f)
-				b.reopen("")
+				b.reopen()
 			}
 		})
 	}
@@ -239,7 +239,7 @@ func TestLazily(t *testing.T) {
 	if files, _ := filepath.Glob(filepath.Join(b.folder, "*"+suffix)); len(files) != 1 {
 		t.Errorf("files %v", files)
 	}
-	b.reopen("")
+	b.reopen()
 	l.commit(1, ids, nil) // from now on, what comes
 	b.settle(1, ids)
 	if indexed, _ := b.ask(2, ids[:10], "xyz"); indexed != 0 {
@@ -256,7 +256,7 @@ func TestLazily(t *testing.T) {
 		t.Error("still watching")
 	}
 	b.Indexes = nil
-	b.reopen("")
+	b.reopen()
 }
 
 func TestRemove(t *testing.T) {
@@ -276,7 +276,7 @@ func TestRemove(t *testing.T) {
 		if indexed, _ := b.ask(1, ids, words...); indexed != len(ids)-len(gone)+1 {
 			t.Fatalf("%d indexed, want %d", indexed, len(ids)-len(gone)+1)
 		}
-		b.reopen("")
+		b.reopen()
 	}
 	l.set(texts)
 	l.commit(1, gone, nil) // they come back
@@ -345,7 +345,7 @@ func TestDamage(t *testing.T) {
 				}
 			}
 			b.Indexes = nil
-			b.reopen("")
+			b.reopen()
 			b.ask(1, ids, words...) // fails if an answer is wrong
 			b.want(1, make([]int64, worthwhile))
 			b.settle(1, ids)
@@ -354,22 +354,22 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-func TestEpoch(t *testing.T) {
+// An index of another version of the text is made anew.
+func TestVersion(t *testing.T) {
 	l, ids := shelf(600, 20)
 	b := newBed(t, l)
 	b.ask(1, ids, "xyz")
 	b.settle(1, ids)
-	b.reopen("restored")
-	texts := make(map[int64][]byte)
-	for i, id := range ids { // every id means another message now
-		texts[id] = letter(uint64(i)+1_000_000, 20)
+	f := b.acquire(1, false)
+	if _, err := f.db.Exec("UPDATE meta SET text = text + 1"); err != nil {
+		t.Fatal(err)
 	}
-	l.set(texts)
+	b.release(f)
+	b.reopen()
 	if indexed, _ := b.ask(1, ids, b.words(ids)...); indexed != 0 {
 		t.Errorf("%d indexed", indexed)
 	}
 	b.settle(1, ids)
-	b.ask(1, ids, b.words(ids)...)
 }
 
 // What a crash leaves is what some transactions wrote, whole. After a power loss pages may be missing or old, because nothing is
@@ -434,7 +434,7 @@ func (b *bed) after(words []string, ids []int64, content, wal []byte) int {
 	if err := errors.Join(os.WriteFile(path, content, 0o600), os.WriteFile(path+"-wal", wal, 0o600)); err != nil {
 		b.Fatal(err)
 	}
-	copied.reopen("")
+	copied.reopen()
 	defer copied.Close()
 	indexed, _ := copied.ask(1, ids, words...)
 	return indexed

@@ -29,9 +29,6 @@ type Options struct {
 	// Busy tells that there is more important work; indexing waits then. nil: never.
 	Busy   func() bool
 	Logger *slog.Logger
-	// Epoch changes when ids of contents may begin to mean other contents, as after a store was restored from a copy: what was
-	// indexed in another epoch is thrown away.
-	Epoch string
 }
 
 const (
@@ -42,7 +39,8 @@ const (
 	suffix     = ".index"
 )
 
-// Indexes are the indexes of the accounts of one store, in a folder of their own. They may be used by several goroutines.
+// Indexes are the indexes of the accounts of one store, in a folder of their own, which is of no use with any other store, nor with an older
+// copy of it: ids of contents mean other messages there. They may be used by several goroutines.
 type Indexes struct {
 	folder  string
 	options Options
@@ -99,7 +97,7 @@ func (x *Indexes) want(account int64, contents []int64) {
 }
 
 // Close stops indexing and closes all files. No search may be running.
-func (x *Indexes) Close() error {
+func (x *Indexes) Close() {
 	x.cancel()
 	<-x.done
 	x.mu.Lock()
@@ -114,7 +112,6 @@ func (x *Indexes) Close() error {
 		f.mu.Unlock()
 		delete(x.open, account)
 	}
-	return nil
 }
 
 func (x *Indexes) path(account int64) string {
@@ -132,7 +129,7 @@ func (x *Indexes) acquire(account int64, create bool) *file {
 			return nil
 		}
 		var err error
-		if f, err = openFile(x.path(account), x.options.Epoch, account); err != nil {
+		if f, err = openFile(x.path(account), account); err != nil {
 			x.options.Logger.Warn("search has no index", "account", account, "error", err)
 			return nil
 		}
