@@ -43,6 +43,13 @@ func (c *conn) bye(text string) {
 // handle answers one command.
 func (c *conn) handle(cmd command) {
 	switch cmd.name {
+	case "CAPABILITY", "NOOP", "LOGOUT":
+		if cmd.rest != "" {
+			c.bad(cmd.tag, cmd.name+" takes no arguments")
+			return
+		}
+	}
+	switch cmd.name {
 	case "CAPABILITY":
 		c.write("* CAPABILITY " + c.srv.capabilities(c.tls != nil) + "\r\n")
 		c.respond(cmd.tag, "OK", "CAPABILITY completed")
