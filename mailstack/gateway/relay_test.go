@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"runtime"
 	"strings"
 	"testing"
@@ -39,6 +40,30 @@ func TestSessionsIdleWithoutGoroutines(t *testing.T) {
 		}
 		w.until("goroutines have ended again", func() bool { return runtime.NumGoroutine() <= before+n })
 	}
+}
+
+// TestSilentConnectionsCostNoGoroutine: before the first byte of TLS there is nothing to do for one.
+func TestSilentConnectionsCostNoGoroutine(t *testing.T) {
+	w := newWorld(t, nil)
+	w.join(newFakeCell(t, w.ca, "a", "afi@gouv.tg"))
+	before := runtime.NumGoroutine()
+	const n = 30
+	var silent []net.Conn
+	for range n {
+		c, err := net.Dial("tcp", w.addresses()["imaps"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		silent = append(silent, c)
+	}
+	w.until("all are accepted", func() bool { return w.limits.Open() == n })
+	w.until("goroutines have ended", func() bool { return runtime.NumGoroutine() <= before })
+	d := &dialogue{t: t}
+	d.use(silent[7])
+	d.tls(w)
+	d.line()
+	d.imap("a LOGIN afi@gouv.tg motdepasse", "a OK")
 }
 
 // TestLargeUpload sends much in writes of any size, with commands before and after.

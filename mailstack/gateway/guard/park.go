@@ -7,7 +7,7 @@ import (
 )
 
 // sweepInterval is how often parked connections are looked at, and so how much longer than its limit one may idle.
-const sweepInterval = 30 * time.Second
+const sweepInterval = 10 * time.Second
 
 var errNoParking = errors.New("connection cannot be parked")
 
@@ -105,24 +105,25 @@ func (s *Listener) sweep(now time.Duration) {
 	s.mu.Lock()
 	var all []*Conn
 	for c := range s.conns {
+		c.mu.Lock()
 		if c.overdue(now) {
 			all = append(all, c)
 		}
+		c.mu.Unlock()
 	}
 	s.mu.Unlock()
 	for _, c := range all {
 		c.mu.Lock()
-		if c.ready != nil && now-c.since >= c.idle {
+		if c.overdue(now) {
 			c.interrupt()
 		}
 		c.mu.Unlock()
 	}
 }
 
+// overdue reports whether the connection is parked and has been for too long. mu is held.
 func (c *Conn) overdue(now time.Duration) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.ready != nil && now-c.since >= c.idle
+	return c.ready != nil && (now-c.since >= c.idle || !c.until.IsZero() && c.until.Sub(start) <= now)
 }
 
 // sweeping sweeps until done is closed.

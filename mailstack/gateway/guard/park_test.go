@@ -79,7 +79,11 @@ func TestPark(t *testing.T) {
 
 func TestParkedConnEnds(t *testing.T) {
 	for name, end := range map[string]func(*Listener, *Conn){
-		"idle":              func(s *Listener, c *Conn) { s.sweep(time.Since(start) + time.Hour) },
+		"idle": func(s *Listener, c *Conn) { s.sweep(time.Since(start) + time.Hour) },
+		"first phase": func(s *Listener, c *Conn) {
+			c.SetUntil(time.Now().Add(time.Minute))
+			s.sweep(time.Since(start) + 2*time.Minute)
+		},
 		"drained":           func(_ *Listener, c *Conn) { c.Drain() },
 		"drained earlier":   nil,
 		"drained when free": func(_ *Listener, c *Conn) { c.Busy(); c.Drain(); c.Free() },

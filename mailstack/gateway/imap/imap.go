@@ -61,18 +61,32 @@ type conn struct {
 	relayed bool // the connection is a relay's
 }
 
-// Serve runs one session until it ends or an agent has logged in; from then on it lives without a goroutine, and raw is closed
-// at its end.
+// Serve runs one session. It lives without a goroutine while nothing is to be done: until the first byte of TLS comes, and from
+// the login on. raw is closed at its end.
 func (s *Server) Serve(ctx context.Context, raw *guard.Conn) {
 	c := &conn{srv: s, ctx: ctx, raw: raw}
-	if s.Implicit {
-		if !c.handshake() {
-			return
-		}
-	} else {
+	raw.Keep()
+	if !s.Implicit {
 		c.r = newReader(raw, c.write)
+		c.greet()
+		return
 	}
-	c.write("* OK [CAPABILITY " + s.capabilities(c.tls != nil) + "] Messagerie ready\r\n")
+	if raw.Park(c.secure) != nil {
+		c.secure()
+	}
+}
+
+// secure makes the handshake. The session goes on with another goroutine, whose stack has not the size of a handshake's.
+func (c *conn) secure() {
+	if !c.handshake() {
+		c.raw.Close()
+		return
+	}
+	go c.greet()
+}
+
+func (c *conn) greet() {
+	c.write("* OK [CAPABILITY " + c.srv.capabilities(c.tls != nil) + "] Messagerie ready\r\n")
 	c.run()
 }
 
@@ -95,7 +109,16 @@ func (c *conn) run() {
 	c.raw.Close()
 }
 
+// handshakes are the places for them: each has some 40 KiB while it lasts, and a peer may take its time.
+var handshakes = make(chan struct{}, 2048)
+
 func (c *conn) handshake() bool {
+	select {
+	case handshakes <- struct{}{}:
+		defer func() { <-handshakes }()
+	case <-c.ctx.Done():
+		return false
+	}
 	ctx, cancel := context.WithTimeout(c.ctx, handshakeTimeout)
 	defer cancel()
 	t := tls.Server(c.raw, c.srv.TLS)
