@@ -39,6 +39,31 @@ func readEntry(r *database.Rows) Entry {
 	}
 }
 
+// scanEntry reads a whole row of messages, whose columns are in the order in which the table has them.
+func scanEntry(r *database.Record, keywords interned) (e Entry) {
+	r.Int() // mailbox
+	e.UID, e.ModSeq = imap.UID(r.Int()), uint64(r.Int())
+	r.Int() // added
+	e.Flags.Bits, e.Flags.Keywords = uint32(r.Int()), keywords.intern(r.Text())
+	e.Date, e.SaveDate, e.Size, e.Content = r.Int(), r.Int(), uint32(r.Int()), ContentID(r.Int())
+	return e
+}
+
+// interned keeps each text once: many messages have the same keywords.
+type interned map[string]string
+
+func (t interned) intern(b []byte) string {
+	if len(b) == 0 {
+		return ""
+	}
+	s, ok := t[string(b)]
+	if !ok {
+		s = string(b)
+		t[s] = s
+	}
+	return s
+}
+
 // entry reads a message; found is false if there is none with the UID.
 func (t *tx) entry(m *mailboxState, uid imap.UID) (e Entry, found bool, err error) {
 	found, err = t.db.Row(func(r *database.Rows) { e = readEntry(r) },

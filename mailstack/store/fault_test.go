@@ -257,7 +257,7 @@ func TestDatabaseFullAmidOperations(t *testing.T) {
 	}
 	var many []MetadataEntry
 	for i := range 20 {
-		many = append(many, MetadataEntry{fmt.Sprint("/shared/x", i), make([]byte, 10_000)})
+		many = append(many, MetadataEntry{fmt.Sprint("/shared/x", i), make([]byte, 5_000)})
 	}
 	operations := []struct {
 		name string

@@ -19,8 +19,11 @@ func (s *Store) Index(ctx context.Context, id MailboxID) (Mailbox, []Entry, erro
 			return err
 		}
 		entries = make([]Entry, 0, m.Messages)
-		return db.Each(func(r *database.Rows) error { entries = append(entries, readEntry(r)); return nil },
-			"SELECT "+entryColumns+" FROM messages WHERE mailbox = ? ORDER BY uid", int64(id))
+		keywords := make(interned)
+		return db.Scan("messages", int64(id), func(r *database.Record) error {
+			entries = append(entries, scanEntry(r, keywords))
+			return nil
+		})
 	})
 	if err != nil {
 		return Mailbox{}, nil, fmt.Errorf("cannot read mailbox %d: %w", id, err)
