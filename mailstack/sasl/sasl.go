@@ -32,6 +32,8 @@ const MaxMessage = 8 << 10
 var (
 	// ErrMalformed reports a message that is not of the mechanism.
 	ErrMalformed = errors.New("message is not of the mechanism")
+	// ErrAuthorization reports an agent that wants to act for another; it wraps ErrMalformed.
+	ErrAuthorization = fmt.Errorf("%w: authorization identity of another", ErrMalformed)
 	// ErrFailed reports that the client has not proved what it says. The text says no more on purpose.
 	ErrFailed = errors.New("authentication failed")
 )
@@ -62,9 +64,11 @@ func User(mechanism string, first []byte) (string, error) {
 // ParsePlain reads [authzid] NUL authcid NUL password (RFC 4616, 2). One who wants to act for another is refused.
 func ParsePlain(message []byte) (user, password string, err error) {
 	part := strings.Split(string(message), "\x00")
-	if len(message) > MaxMessage || len(part) != 3 || !utf8.Valid(message) || part[1] == "" || part[2] == "" ||
-		part[0] != "" && part[0] != part[1] {
+	if len(message) > MaxMessage || len(part) != 3 || !utf8.Valid(message) || part[1] == "" || part[2] == "" {
 		return "", "", ErrMalformed
+	}
+	if part[0] != "" && part[0] != part[1] {
+		return "", "", ErrAuthorization
 	}
 	return part[1], part[2], nil
 }

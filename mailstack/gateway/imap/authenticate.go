@@ -54,6 +54,10 @@ func (c *conn) authenticate(cmd command) {
 
 // cancel answers what is no response, or ends the session.
 func (c *conn) cancel(cmd command, err error) {
+	if errors.Is(err, sasl.ErrAuthorization) { // RFC 5530, 3
+		c.respond(cmd.tag, "NO", "[AUTHORIZATIONFAILED] Nobody may act for another")
+		return
+	}
 	if errors.Is(err, errCancelled) || errors.Is(err, sasl.ErrMalformed) {
 		c.bad(cmd.tag, "Authentication exchange cancelled or not understood")
 		return
