@@ -39,3 +39,55 @@ func BenchmarkReader(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkWriter compresses the writes of a session, as they are and with a compress/flate.Writer that is kept, and tells
+// how many octets become one.
+//
+//	go test -run=- -bench=Writer ./mailstack/imap/deflate
+func BenchmarkWriter(b *testing.B) {
+	text := responses(1 << 20)
+	for name, chunks := range map[string][][]byte{"120B": split(text[:60<<10], 120), "16KiB": split(text, 16<<10)} {
+		for _, writer := range []struct {
+			name string
+			new  func(io.Writer) io.Writer
+		}{
+			{"own", func(w io.Writer) io.Writer { return NewWriter(w) }},
+			{"std", func(w io.Writer) io.Writer {
+				f, err := flate.NewWriter(w, flate.DefaultCompression)
+				if err != nil {
+					b.Fatal(err)
+				}
+				return flushing{f}
+			}},
+		} {
+			b.Run(name+"/"+writer.name, func(b *testing.B) {
+				var size int
+				var out bytes.Buffer
+				b.ReportAllocs()
+				for b.Loop() {
+					out.Reset()
+					w := writer.new(&out)
+					size = 0
+					for _, chunk := range chunks {
+						if _, err := w.Write(chunk); err != nil {
+							b.Fatal(err)
+						}
+						size += len(chunk)
+					}
+				}
+				b.SetBytes(int64(size))
+				b.ReportMetric(float64(size)/float64(out.Len()), "ratio")
+			})
+		}
+	}
+}
+
+type flushing struct{ *flate.Writer }
+
+func (f flushing) Write(b []byte) (int, error) {
+	n, err := f.Writer.Write(b)
+	if err != nil {
+		return n, err
+	}
+	return n, f.Flush()
+}
