@@ -30,9 +30,10 @@ type Reader struct {
 	decoded, utf8, plain []byte
 }
 
-// Text calls visit with each piece of the text of a message, as valid UTF-8, until visit returns false: headers with their
-// encoded words decoded, names of attachments, and the bodies of text parts without transfer encoding and without the markup of
-// HTML. A piece is valid during the call and must not be changed. What is searched for stands in one piece.
+// Text calls visit with each piece of the text of a message until visit returns false: headers with their encoded words decoded,
+// names of attachments, and the bodies of text parts without transfer encoding and without the markup of HTML. A piece is UTF-8, except
+// where its sender says so of what is not; Fold takes both. It is valid during the call and must not be changed. What is
+// searched for stands in one piece.
 //
 // Signatures made by servers are not read, nor is what surrounds the parts of a multipart (RFC 2046, 5.1.1).
 func (r *Reader) Text(raw []byte, visit func(place Place, piece []byte) bool) {
@@ -106,9 +107,9 @@ func (r *Reader) text(body []byte, c ContentType, transfer codec) bool {
 	return len(text) == 0 || r.visit(InBody, text)
 }
 
-// toUTF8 returns text as valid UTF-8: itself, or in a buffer.
+// toUTF8 returns text as UTF-8: itself, or in a buffer. Text that its sender calls UTF-8 is believed to be.
 func (r *Reader) toUTF8(text []byte, charset string) []byte {
-	if isUTF8(text, charset) {
+	if isUnicode(charset) || isUTF8(text, charset) {
 		return text
 	}
 	r.utf8 = appendUTF8(r.utf8[:0], text, charset)

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"unicode/utf8"
 )
 
 // pieces returns the text of a message, each piece with its place before it.
@@ -135,8 +134,8 @@ func FuzzText(f *testing.F) {
 		var r Reader
 		var finder Finder
 		r.Text(raw, func(place Place, piece []byte) bool {
-			if len(piece) == 0 || !utf8.Valid(piece) {
-				t.Fatalf("piece %q", piece)
+			if len(piece) == 0 {
+				t.Fatal("empty piece")
 			}
 			// Every word of it is found.
 			for i, w := range bytes.Fields(piece) {
