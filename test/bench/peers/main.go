@@ -146,7 +146,9 @@ func run(ctx context.Context, arguments []string) (err error) {
 	for _, s := range servers {
 		result.Peers = append(result.Peers, report.Peer{Name: s.Name, Version: s.Version, Settings: s.Settings})
 	}
-	bench := &measure.Bench{Sizes: o.Sizes, Servers: servers.mailboxes(), TLS: site.ClientTLS(), Corpus: site.Corpus, Folder: folder}
+	bench := &measure.Bench{
+		Sizes: o.Sizes, Servers: servers.mailboxes(), TLS: site.ClientTLS(), Corpus: site.Corpus, Folder: folder, Progress: progress,
+	}
 	defer bench.Close()
 	failed := measureAll(ctx, bench, o, result)
 	result.Machine.LoadAfter, result.Machine.WallSeconds = system.Load(), time.Since(began).Seconds()

@@ -15,7 +15,7 @@ import (
 )
 
 // tooSlow is how long a round may take for a peer to be asked for another.
-const tooSlow = 25 * time.Second
+const tooSlow = 10 * time.Second
 
 // servers are those that run, in the order of their start.
 type servers []*server.Server

@@ -89,7 +89,7 @@ func (b *Bench) withBig(ctx context.Context, s *server.Server, f func(*imap.Clie
 	return f(c)
 }
 
-// fill fills the big mailbox of every peer, once.
+// fill fills the big mailbox of every peer, once and all at the same time.
 func (b *Bench) fill(ctx context.Context) error {
 	if b.filled {
 		return nil
@@ -98,7 +98,8 @@ func (b *Bench) fill(ctx context.Context) error {
 	if err := b.Corpus.WriteMaildir(maildir, b.Big); err != nil {
 		return err
 	}
-	for _, s := range b.Servers {
+	err := parallel(ctx, len(b.Servers), len(b.Servers), func(ctx context.Context, i int) error {
+		s, began := b.Servers[i], time.Now()
 		if err := s.Fill(ctx, maildir, b.Big); err != nil {
 			return fmt.Errorf("cannot fill the big mailbox of %s: %w", s.Name, err)
 		}
@@ -106,6 +107,11 @@ func (b *Bench) fill(ctx context.Context) error {
 		if err := b.withBig(ctx, s, func(*imap.Client) error { return nil }); err != nil {
 			return err
 		}
+		b.Progress("%s has %d messages in one mailbox (%.1f s)", s.Name, b.Big, time.Since(began).Seconds())
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	b.filled = true
 	return nil

@@ -56,6 +56,8 @@ type Bench struct {
 	TLS     *tls.Config // trusts the peers
 	Corpus  *corpus.Corpus
 	Folder  string // for files of the measures
+	// Progress is told what is done that is no measure.
+	Progress func(format string, arguments ...any)
 
 	numbers atomic.Int64 // of messages that were made
 	sources atomic.Int64 // connections that were made
