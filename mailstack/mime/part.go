@@ -3,7 +3,6 @@ package mime
 import (
 	"bytes"
 	"iter"
-	"strings"
 )
 
 // Part is a MIME entity: a whole message or one of its parts.
@@ -133,17 +132,4 @@ func (p Part) nth(n int) (Part, bool) {
 		}
 	}
 	return Part{}, false
-}
-
-// Text returns the body decoded to valid UTF-8; false for what is not text.
-func (p Part) Text() (string, bool) {
-	c := p.ContentType()
-	if !strings.HasPrefix(c.Media, "text/") {
-		return "", false
-	}
-	decoded, ok := p.Decoded()
-	if !ok {
-		return "", false
-	}
-	return string(toUTF8(decoded, c.Param("charset"))), true
 }

@@ -35,7 +35,7 @@ type Criterion struct {
 type Item struct {
 	Number  uint32 // sequence number or UID; where all criteria find two messages alike it decides, never reversed
 	Arrival int64  // internal date, as seconds or finer
-	Sent    int64  // sent date (SentDate), or what Arrival has if there is none
+	Sent    int64  // sent date (RFC 5256, section 2.2), or what Arrival has if there is none
 	Size    int64  // bytes
 	Score   uint32 // relevancy, the higher the more
 	// Keys of texts: Casemap of the base subject; AddressKey; DisplayKey.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/emersion/go-imap/v2"
 )
@@ -16,37 +15,6 @@ func TestCasemap(t *testing.T) {
 	} {
 		if got := Casemap(test.in); got != test.want {
 			t.Errorf("%q: %q, want %q", test.in, got, test.want)
-		}
-	}
-}
-
-func TestSentDate(t *testing.T) {
-	utc := func(value string) time.Time {
-		d, err := time.Parse("2006-01-02 15:04:05", value)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return d
-	}
-	for _, test := range []struct{ value, want string }{
-		{"Sun, 22 Nov 2026 17:00:40 +0100", "2026-11-22 16:00:40"},
-		{"22 Nov 2026 17:00 -0030 (a (nested) comment)", "2026-11-22 17:30:00"},
-		{"Sun,22 Nov 26 17:00:40 EST", "2026-11-22 22:00:40"},
-		{"22 nov 99 17:00:40 GMT", "1999-11-22 17:00:40"},
-		{"22 Nov 126 17:00:40 Z", "2026-11-22 17:00:40"},
-		{"Sun Nov 22 17:00:40 2026", "2026-11-22 17:00:40"},
-		{"22 Nov 2026 17:00:40 +9999", "2026-11-22 17:00:40"},
-		{"22 Nov 2026 25:00:40 -0100", "2026-11-22 01:00:00"},
-		{"22 Nov 2026 17:00:60 +0000", "2026-11-22 17:01:00"},
-		{"22 Nov 2026 1:2:3:4", "2026-11-22 00:00:00"},
-		{"22 Nov 2026", "2026-11-22 00:00:00"},
-		{"1 January 2026 00:00 +0000", "2026-01-01 00:00:00"},
-		{"30 Feb 2026 10:00:00 +0000", ""},
-		{"0 Feb 2026", ""}, {"Feb 2026", ""}, {"Nov", ""}, {"", ""}, {"yesterday", ""}, {"(22 Nov 2026)", ""},
-	} {
-		got, ok := SentDate(test.value)
-		if ok != (test.want != "") || ok && !got.Equal(utc(test.want)) {
-			t.Errorf("%q: %v %v, want %s", test.value, got, ok, test.want)
 		}
 	}
 }

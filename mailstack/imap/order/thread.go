@@ -10,7 +10,7 @@ import (
 // Message is one message to be threaded.
 type Message struct {
 	Number  uint32 // sequence number or UID
-	Sent    int64  // sent date (SentDate), or that of arrival if there is none
+	Sent    int64  // sent date (RFC 5256, section 2.2), or that of arrival if there is none
 	Subject string // Casemap of the base subject
 	Reply   bool   // the subject is that of a reply or of something forwarded (BaseSubject)
 	// For THREAD=REFERENCES, from MessageIDs:
