@@ -46,7 +46,8 @@ func certificate(dir string) (certFile, keyFile string, config *tls.Config, err 
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "localhost"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(240 * time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.ParseIP(host), net.ParseIP(other)},
+		// Clients that know nothing of addresses in certificates take them for names.
+		DNSNames: []string{"localhost", host, other}, IPAddresses: []net.IP{net.ParseIP(host), net.ParseIP(other)},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
