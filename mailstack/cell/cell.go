@@ -83,7 +83,7 @@ func start(ctx context.Context, config Config, log *slog.Logger) (_ *cell, err e
 	if c.adminTLS, err = link.ServerConfig(config.LinkDir, link.OperatorURI); err != nil {
 		return nil, err
 	}
-	if c.store, err = store.Open(ctx, store.Options{Dir: config.DataDir, Logger: c.log}); err != nil {
+	if c.store, err = store.Open(ctx, store.Options{Dir: config.DataDir, VaultFor: store.DefaultVaultFor, Logger: c.log}); err != nil {
 		return nil, fmt.Errorf("cannot open store: %w", err)
 	}
 	if c.auth, err = newAuthenticator(c.store, config, c.log); err != nil {

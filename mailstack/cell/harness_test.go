@@ -198,13 +198,13 @@ func (c *testCell) inbox(address string) []string {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	messages, err := c.store.Messages(ctx, mailbox.ID)
+	_, messages, err := c.store.Index(ctx, mailbox.ID)
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	var texts []string
 	for _, m := range messages {
-		raw, err := c.store.ReadMessage(ctx, mailbox.ID, m.UID)
+		raw, err := c.store.ReadContent(ctx, m.Content)
 		if err != nil {
 			c.t.Fatal(err)
 		}

@@ -108,13 +108,13 @@ func (b *bed) inbox(address string) []string {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	messages, err := b.store.Messages(ctx, mailbox.ID)
+	_, messages, err := b.store.Index(ctx, mailbox.ID)
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	var texts []string
 	for _, m := range messages {
-		raw, err := b.store.ReadMessage(ctx, mailbox.ID, m.UID)
+		raw, err := b.store.ReadContent(ctx, m.Content)
 		if err != nil {
 			b.t.Fatal(err)
 		}

@@ -24,7 +24,7 @@ func TestAppendAll(t *testing.T) {
 		t.Fatalf("%+v, %v", placed, err)
 	}
 	for i, raw := range [][]byte{one, two} {
-		if got, err := s.ReadMessage(ctx, inbox.ID, placed[i].UID); err != nil || !bytes.Equal(got, raw) {
+		if got, err := readMessage(ctx, s, inbox.ID, placed[i].UID); err != nil || !bytes.Equal(got, raw) {
 			t.Errorf("message %d: %v", i, err)
 		}
 	}
@@ -74,7 +74,7 @@ func TestAppendShares(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			got, err := s.ReadMessage(ctx, m.ID, placed.UID)
+			got, err := readMessage(ctx, s, m.ID, placed.UID)
 			if err == nil && !bytes.Equal(got, raw) {
 				err = errors.New("bytes differ")
 			}
@@ -130,7 +130,7 @@ func TestShareIsLost(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			if got, err := s.ReadMessage(ctx, inbox.ID, placed.UID); err != nil || !bytes.Equal(got, raw) {
+			if got, err := readMessage(ctx, s, inbox.ID, placed.UID); err != nil || !bytes.Equal(got, raw) {
 				t.Errorf("read: %v", err)
 			}
 			expungeAll(t, s, inbox.ID, placed.UID)
@@ -185,10 +185,10 @@ func TestReplace(t *testing.T) {
 		}
 		after := mailbox(t, s, ids[0], "Drafts")
 		if err == nil {
-			if got, err := s.ReadMessage(ctx, placed.Mailbox, placed.UID); err != nil || !bytes.Equal(got, raw) || placed.Mailbox != tt.to.ID {
+			if got, err := readMessage(ctx, s, placed.Mailbox, placed.UID); err != nil || !bytes.Equal(got, raw) || placed.Mailbox != tt.to.ID {
 				t.Errorf("%s: %+v, %v", tt.name, placed, err)
 			}
-			if _, err := s.ReadMessage(ctx, drafts.ID, tt.uid); !errors.Is(err, ErrNoMessage) {
+			if _, err := readMessage(ctx, s, drafts.ID, tt.uid); !errors.Is(err, ErrNoMessage) {
 				t.Errorf("%s: the old one: %v", tt.name, err)
 			}
 			if set, err := s.Vanished(ctx, drafts.ID, modseq-1); err != nil || set.String() != fmt.Sprint(tt.uid) || modseq <= before.HighestModSeq {
@@ -256,7 +256,7 @@ func TestTransferBetweenAccounts(t *testing.T) {
 	if got := show(messages(t, s, to.ID)); got != `1: 2:\Flagged 3:\Flagged` {
 		t.Errorf("target %q", got)
 	}
-	if got, err := s.ReadMessage(ctx, to.ID, 2); err != nil || !bytes.Equal(got, raw) {
+	if got, err := readMessage(ctx, s, to.ID, 2); err != nil || !bytes.Equal(got, raw) {
 		t.Errorf("read: %v", err)
 	}
 }

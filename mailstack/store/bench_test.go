@@ -131,12 +131,13 @@ func BenchmarkRead(b *testing.B) {
 	a := makeAccounts(b, s, 1, 0)[0]
 	fill(b, s, a, "", n)
 	inbox := mailbox(b, s, a, "INBOX")
+	entries := messages(b, s, inbox.ID)
 	for _, bench := range []struct {
 		name string
 		read func(uid imap.UID) error
 	}{
-		{"Messages", func(imap.UID) error { return second(s.Messages(ctx, inbox.ID)) }},
-		{"ReadMessage", func(uid imap.UID) error { return second(s.ReadMessage(ctx, inbox.ID, uid)) }},
+		{"Index", func(imap.UID) error { _, _, err := s.Index(ctx, inbox.ID); return err }},
+		{"ReadContent", func(uid imap.UID) error { return second(s.ReadContent(ctx, entries[uid-1].Content)) }},
 		{"Mailboxes", func(imap.UID) error { return second(s.Mailboxes(ctx, a)) }},
 		{"Account", func(imap.UID) error { return second(s.Account(ctx, specs(1)[0].Address)) }},
 	} {

@@ -35,8 +35,7 @@ func TestFlags(t *testing.T) {
 		deliver(t, s, a, "", raw)
 	}
 	inbox := mailbox(t, s, a, "INBOX")
-	w := s.Watch(inbox.ID)
-	defer w.Close()
+	w := listen(t, s, inbox.ID)
 	many := make([]imap.Flag, maxKeywords+1)
 	for i := range many {
 		many[i] = imap.Flag(fmt.Sprintf("k%d", i))
@@ -69,7 +68,7 @@ func TestFlags(t *testing.T) {
 		}
 		changed := ""
 		select {
-		case events := <-w.Events():
+		case events := <-w:
 			if len(events) != 1 || events[0].Kind != EventFlags || events[0].Origin != any(i) {
 				t.Errorf("%d: events %+v", i, events)
 			}
@@ -110,8 +109,7 @@ func TestExpunge(t *testing.T) {
 		t.Errorf("%q, %v", show(some), err)
 	}
 	want = slices.DeleteFunc(want, func(uid imap.UID) bool { return uid == 3 })
-	w := s.Watch(inbox.ID)
-	defer w.Close()
+	w := listen(t, s, inbox.ID)
 	gone, err := s.Expunge(ctx, inbox.ID, nil, "me")
 	if err != nil {
 		t.Fatal(err)
@@ -123,7 +121,7 @@ func TestExpunge(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("expunged %v", got)
 	}
-	if events := <-w.Events(); events[0].Kind != EventExpunged || events[0].Origin != "me" || events[0].Messages[0].ModSeq == 0 {
+	if events := <-w; events[0].Kind != EventExpunged || events[0].Origin != "me" || events[0].Entries[0].ModSeq == 0 {
 		t.Errorf("events %+v", events)
 	}
 	if m := mailbox(t, s, a, "INBOX"); m.Messages != n/2 || m.Deleted != 0 {
@@ -132,7 +130,7 @@ func TestExpunge(t *testing.T) {
 	if again, err := s.Expunge(ctx, inbox.ID, nil, nil); err != nil || again != nil {
 		t.Errorf("again %v, %v", again, err)
 	}
-	if _, err := s.ReadMessage(ctx, inbox.ID, 1); !errors.Is(err, ErrNoMessage) {
+	if _, err := readMessage(ctx, s, inbox.ID, 1); !errors.Is(err, ErrNoMessage) {
 		t.Errorf("read: %v", err)
 	}
 	// An expunged UID is not given again.
@@ -155,9 +153,7 @@ func TestCopyAndMove(t *testing.T) {
 		}
 	}
 	deliver(t, s, ids[0], "Trash", []byte("x"))
-	watchInbox, watchTrash := s.Watch(inbox.ID), s.Watch(trash.ID)
-	defer watchInbox.Close()
-	defer watchTrash.Close()
+	watchInbox, watchTrash := listen(t, s, inbox.ID), listen(t, s, trash.ID)
 
 	src, dst, validity, err := s.Copy(ctx, inbox.ID, []imap.UID{3, 1, 77}, trash.ID, AllRights, nil)
 	if err != nil || fmt.Sprint(src, dst) != "[1 3] [2 3]" || validity != trash.UIDValidity {
@@ -168,7 +164,7 @@ func TestCopyAndMove(t *testing.T) {
 		t.Errorf("move %v %v %d %v", src, dst, validity, err)
 	}
 	for uid, i := range map[imap.UID]int{2: 0, 3: 2, 4: 1, 5: 3} {
-		if got, err := s.ReadMessage(ctx, trash.ID, uid); err != nil || !bytes.Equal(got, raws[i]) {
+		if got, err := readMessage(ctx, s, trash.ID, uid); err != nil || !bytes.Equal(got, raws[i]) {
 			t.Errorf("message %d: %v", uid, err)
 		}
 	}
@@ -179,11 +175,11 @@ func TestCopyAndMove(t *testing.T) {
 	if got := show(messages(t, s, inbox.ID)); got != `1:\Seen+k 3:\Seen+k` {
 		t.Errorf("inbox %q", got)
 	}
-	if e := <-watchInbox.Events(); e[0].Kind != EventExpunged || show(e[0].Entries) != `2:\Seen+k 4:\Seen+k` {
+	if e := <-watchInbox; e[0].Kind != EventExpunged || show(e[0].Entries) != `2:\Seen+k 4:\Seen+k` {
 		t.Errorf("inbox events %+v", e)
 	}
-	added := append(<-watchTrash.Events(), <-watchTrash.Events()...)
-	if len(added) != 2 || added[1].Kind != EventAdded || added[1].Messages[1].UID != 5 {
+	added := append(<-watchTrash, <-watchTrash...)
+	if len(added) != 2 || added[1].Kind != EventAdded || added[1].Entries[1].UID != 5 {
 		t.Errorf("trash events %+v", added)
 	}
 	// Within one mailbox.
@@ -196,37 +192,5 @@ func TestCopyAndMove(t *testing.T) {
 	}
 	if _, _, _, err := s.Move(ctx, inbox.ID, []imap.UID{3}, 9999, AllRights, nil); !errors.Is(err, ErrNoMailbox) {
 		t.Errorf("move to nowhere: %v", err)
-	}
-}
-
-func TestWatchOverflow(t *testing.T) {
-	s := openTest(t, Options{})
-	a := makeAccounts(t, s, 1, 0)[0]
-	inbox := mailbox(t, s, a, "INBOX")
-	slow, gone := s.Watch(inbox.ID), s.Watch(inbox.ID)
-	gone.Close()
-	gone.Close()
-	for range watchBuffer {
-		deliver(t, s, a, "", []byte("x"))
-	}
-	if slow.Overflowed() {
-		t.Error("overflowed too early")
-	}
-	deliver(t, s, a, "", []byte("x"))
-	for i := range watchBuffer {
-		if events := <-slow.Events(); events[0].Messages[0].UID != imap.UID(i+1) {
-			t.Errorf("event %d: %+v", i, events)
-		}
-	}
-	if !slow.Overflowed() || slow.Overflowed() {
-		t.Error("overflow must be told once")
-	}
-	deliver(t, s, a, "", []byte("x"))
-	if events := <-slow.Events(); events[0].Messages[0].UID != watchBuffer+2 {
-		t.Errorf("events %+v", events)
-	}
-	slow.Close()
-	if _, ok := <-gone.Events(); ok {
-		t.Error("closed watch got an event")
 	}
 }

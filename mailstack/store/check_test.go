@@ -110,10 +110,10 @@ func TestDamagedSegment(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if _, err := s.ReadMessage(ctx, first.Mailbox, first.UID); err == nil {
+	if _, err := readMessage(ctx, s, first.Mailbox, first.UID); err == nil {
 		t.Error("a damaged message was read")
 	}
-	if _, err := s.ReadMessage(ctx, second.Mailbox, second.UID); err != nil {
+	if _, err := readMessage(ctx, s, second.Mailbox, second.UID); err != nil {
 		t.Error(err)
 	}
 	problems, err := s.Check(ctx)

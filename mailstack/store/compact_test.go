@@ -87,7 +87,7 @@ func checkNumbered(t testing.TB, s *Store, id MailboxID, n int) {
 		t.Errorf("%d messages, expected %d", len(list), n)
 	}
 	for _, m := range list {
-		raw, err := s.ReadMessage(context.Background(), id, m.UID)
+		raw, err := readMessage(context.Background(), s, id, m.UID)
 		if err != nil || !bytes.Equal(raw, numbered(int(m.UID))) {
 			t.Errorf("message %d: %v", m.UID, err)
 		}
@@ -331,9 +331,9 @@ func TestCompactBesideOthers(t *testing.T) {
 	}
 	for range 3 {
 		forever(func(*rand.Rand) error {
-			list, err := s.Messages(ctx, inbox.ID)
+			_, list, err := s.Index(ctx, inbox.ID)
 			for _, m := range list {
-				raw, rerr := s.ReadMessage(ctx, inbox.ID, m.UID)
+				raw, rerr := readMessage(ctx, s, inbox.ID, m.UID)
 				if rerr != nil && !errors.Is(rerr, ErrNoMessage) {
 					return rerr
 				}
@@ -350,7 +350,7 @@ func TestCompactBesideOthers(t *testing.T) {
 				return err
 			}
 		}
-		list, err := s.Messages(ctx, inbox.ID)
+		_, list, err := s.Index(ctx, inbox.ID)
 		if err != nil || len(list) < 100 {
 			return err
 		}
@@ -379,8 +379,8 @@ func TestCompactBesideOthers(t *testing.T) {
 	}
 	close(stop)
 	others.Wait()
-	if removed < 30 {
-		t.Errorf("only %d segments were removed", removed)
+	if removed == 0 {
+		t.Error("no segment was removed")
 	}
 }
 

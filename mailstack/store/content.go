@@ -40,10 +40,10 @@ const (
 
 // Content is what was computed of a message when it was stored.
 type Content struct {
-	Envelope  []byte // as FETCH shows it; see structure.ParseEnvelope
-	Structure []byte // as FETCH BODYSTRUCTURE shows it; see structure.AppendBody
-	Preview   string             // RFC 8970
-	Sent      time.Time          // of the Date field (RFC 5256, 2.2), UTC; zero if there is none: the internal date counts
+	Envelope  []byte    // as FETCH shows it; see structure.ParseEnvelope
+	Structure []byte    // as FETCH BODYSTRUCTURE shows it; see structure.AppendBody
+	Preview   string    // RFC 8970
+	Sent      time.Time // of the Date field (RFC 5256, 2.2), UTC; zero if there is none: the internal date counts
 	Thread    ThreadID
 }
 

@@ -254,7 +254,7 @@ func verify(t *testing.T, dir string, all []acknowledged) {
 			t.Errorf("%s was given twice", place)
 		}
 		seen[place] = true
-		raw, err := s.ReadMessage(ctx, a.mailbox, a.uid)
+		raw, err := readMessage(ctx, s, a.mailbox, a.uid)
 		if err != nil || !bytes.Equal(raw, crashMessage(a.token)) {
 			t.Errorf("%s at %s is lost or torn: %v", a.token, place, err)
 		}

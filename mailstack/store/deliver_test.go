@@ -34,7 +34,7 @@ func TestOneCopyForAll(t *testing.T) {
 	}
 	for i, name := range []string{"Sent", "INBOX", "INBOX", "Lists/all"} {
 		m := mailbox(t, s, []AccountID{ids[0], ids[0], ids[1], ids[2]}[i], name)
-		got, err := s.ReadMessage(ctx, placed[i].Mailbox, placed[i].UID)
+		got, err := readMessage(ctx, s, placed[i].Mailbox, placed[i].UID)
 		if err != nil || !bytes.Equal(got, raw) || placed[i].Mailbox != m.ID {
 			t.Errorf("copy %d: %+v, %v", i, placed[i], err)
 		}

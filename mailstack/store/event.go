@@ -28,8 +28,6 @@ type Event struct {
 	Keys    []string
 	Origin  any // what the caller passed as origin, so that a session can tell its own changes
 
-	Messages []Message // the same as Entries, for Watch only
-
 	also AccountID // another account that it concerns
 	all  bool      // it concerns all accounts
 }

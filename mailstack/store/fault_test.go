@@ -124,7 +124,7 @@ func TestFailedSync(t *testing.T) {
 	if err := s.SetPassword(ctx, a, "x", ""); !errors.Is(err, ErrFailed) || !errors.Is(s.Err(), syscall.EIO) {
 		t.Errorf("password: %v, store: %v", err, s.Err())
 	}
-	if got, err := s.ReadMessage(ctx, before.Mailbox, before.UID); err != nil || !bytes.Equal(got, raw) {
+	if got, err := readMessage(ctx, s, before.Mailbox, before.UID); err != nil || !bytes.Equal(got, raw) {
 		t.Errorf("read: %v", err)
 	}
 	if err := s.Close(); err != nil {
@@ -181,8 +181,7 @@ func TestHalfDoneOperation(t *testing.T) {
 	s := openTest(t, Options{})
 	a := makeAccounts(t, s, 1, 0)[0]
 	inbox := mailbox(t, s, a, "INBOX")
-	w := s.Watch(inbox.ID)
-	defer w.Close()
+	w := listen(t, s, inbox.ID)
 	busy, started := make(chan struct{}), make(chan struct{})
 	go s.submit(ctx, &op{apply: func(*tx) error { close(started); <-busy; return nil }})
 	<-started
@@ -230,7 +229,7 @@ func TestHalfDoneOperation(t *testing.T) {
 		t.Errorf("%+v", m)
 	}
 	select {
-	case events := <-w.Events():
+	case events := <-w:
 		t.Errorf("events %+v", events)
 	default:
 	}

@@ -148,9 +148,15 @@ func TestKillBetweenSteps(t *testing.T) {
 		{"flags", func() error {
 			return setFlags(s, inbox.ID, []imap.UID{1, 3}, FlagChange{Op: imap.StoreFlagsAdd, Flags: []imap.Flag{imap.FlagDeleted, "k"}})
 		}},
-		{"copy", func() error { _, _, _, err := s.Copy(ctx, inbox.ID, []imap.UID{1, 4}, other.ID, AllRights, nil); return err }},
+		{"copy", func() error {
+			_, _, _, err := s.Copy(ctx, inbox.ID, []imap.UID{1, 4}, other.ID, AllRights, nil)
+			return err
+		}},
 		{"expunge", func() error { return second(s.Expunge(ctx, inbox.ID, nil, nil)) }},
-		{"move", func() error { _, _, _, err := s.Move(ctx, inbox.ID, []imap.UID{4}, other.ID, AllRights, nil); return err }},
+		{"move", func() error {
+			_, _, _, err := s.Move(ctx, inbox.ID, []imap.UID{4}, other.ID, AllRights, nil)
+			return err
+		}},
 		{"restore", func() error { return second(s.Restore(ctx, ids[0], []int64{1, 2}, "Restored", nil)) }},
 		{"create", func() (err error) { made, err = s.CreateMailbox(ctx, ids[0], "P/Q", "", nil); return err }},
 		{"fill it", func() error { return second(s.AppendAll(ctx, made.ID, []NewMessage{{Raw: raw(7)}}, nil)) }},

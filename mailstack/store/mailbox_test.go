@@ -104,7 +104,7 @@ func TestDeleteMailbox(t *testing.T) {
 		t.Fatal(err)
 	}
 	deliver(t, s, a, "", raw)
-	w := s.Watch(letters.ID)
+	w := listen(t, s, letters.ID)
 	if err := s.DeleteMailbox(ctx, mailbox(t, s, a, "INBOX").ID, nil); !errors.Is(err, ErrMailboxInUse) {
 		t.Error(err)
 	}
@@ -112,14 +112,14 @@ func TestDeleteMailbox(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkTest(t, s) // while the messages may still be there
-	if _, ok := <-w.Events(); ok {
-		t.Error("watch is still open")
+	if events := <-w; len(events) != 1 || events[0].Kind != EventMailboxDeleted {
+		t.Errorf("events %+v", events)
 	}
 	for name, err := range map[string]error{
-		"delete":   s.DeleteMailbox(ctx, letters.ID, nil),
-		"messages": second(s.Messages(ctx, letters.ID)),
-		"append":   second(s.Append(ctx, letters.ID, raw, nil, s.now(), nil)),
-		"flags":    setFlags(s, letters.ID, []imap.UID{5}, FlagChange{Op: imap.StoreFlagsAdd}),
+		"delete": s.DeleteMailbox(ctx, letters.ID, nil),
+		"index":  func() error { _, _, err := s.Index(ctx, letters.ID); return err }(),
+		"append": second(s.Append(ctx, letters.ID, raw, nil, s.now(), nil)),
+		"flags":  setFlags(s, letters.ID, []imap.UID{5}, FlagChange{Op: imap.StoreFlagsAdd}),
 	} {
 		if !errors.Is(err, ErrNoMailbox) {
 			t.Errorf("%s: %v", name, err)
@@ -190,21 +190,6 @@ func TestRenameMailbox(t *testing.T) {
 	// The old name is free, and another mailbox.
 	if m := deliver(t, s, a, "a/b/c", raw); m.Mailbox == before.Mailbox || m.UIDValidity <= after.UIDValidity {
 		t.Errorf("%+v", m)
-	}
-}
-
-func TestSubscribe(t *testing.T) {
-	ctx := context.Background()
-	s := openTest(t, Options{})
-	a := makeAccounts(t, s, 1, 0)[0]
-	m := mailbox(t, s, a, "Trash")
-	for _, on := range []bool{false, true} {
-		if err := s.SetSubscribed(ctx, m.ID, on); err != nil {
-			t.Fatal(err)
-		}
-		if got := mailbox(t, s, a, "Trash"); got.Subscribed != on {
-			t.Errorf("subscribed %v", got.Subscribed)
-		}
 	}
 }
 

@@ -172,7 +172,7 @@ func (h *house) verify(id MailboxID, held map[imap.UID]int) {
 		h.t.Fatalf("%d messages, expected %d", len(list), len(held))
 	}
 	for _, m := range list {
-		raw, err := h.s.ReadMessage(context.Background(), id, m.UID)
+		raw, err := readMessage(context.Background(), h.s, id, m.UID)
 		if err != nil || !bytes.Equal(raw, numbered(held[m.UID])) {
 			h.t.Fatalf("message %d: %v", m.UID, err)
 		}

@@ -18,15 +18,15 @@ func isRefusal(err error) bool {
 
 // told says how much of the announcements was there at some moment.
 type told struct {
-	events, removed                      int
+	events                               int
 	accountsChanged, queueChanged, swept bool
 }
 
 func (t *tx) told() told {
-	return told{len(t.events), len(t.removed), t.accountsChanged, t.queueChanged, t.swept}
+	return told{len(t.events), t.accountsChanged, t.queueChanged, t.swept}
 }
 
 func (t *tx) untell(to told) {
-	t.events, t.removed = t.events[:to.events], t.removed[:to.removed]
+	t.events = t.events[:to.events]
 	t.accountsChanged, t.queueChanged, t.swept = to.accountsChanged, to.queueChanged, to.swept
 }

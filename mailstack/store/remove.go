@@ -31,7 +31,7 @@ func (s *Store) DeleteMailbox(ctx context.Context, id MailboxID, origin any) err
 		delete(t.mailboxes, id)
 		delete(t.names, mailboxName{a.id, m.name})
 		a.mailboxes--
-		t.removed, t.swept = append(t.removed, id), true
+		t.swept = true
 		t.charge(a, -m.messages, -m.size)
 		t.tellMailbox(m, EventMailboxDeleted, origin)
 		return nil

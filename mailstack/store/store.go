@@ -55,7 +55,6 @@ type Store struct {
 	commits, operations, commitTime atomic.Int64 // see Stats
 
 	checkpointed    int64 // the writer's
-	hub             hub
 	subscribers     subscribers
 	accountsChanged notifier
 	queueChanged    notifier
@@ -98,7 +97,6 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	for range readers {
 		s.readers <- nil // opened when it is first needed
 	}
-	s.hub.watches = make(map[MailboxID]map[*Watch]struct{})
 	s.subscribers.accounts, s.subscribers.mailboxes = make(map[AccountID][]*subscriber), make(map[MailboxID][]*subscriber)
 	keeping, stop := context.WithCancel(context.Background())
 	s.stopKeeping = stop
@@ -190,7 +188,7 @@ func (s *Store) release() error {
 	return errors.Join(errs...)
 }
 
-// Close lets waiting operations finish, refuses new ones with ErrClosed, ends all watches and closes the
+// Close lets waiting operations finish, refuses new ones with ErrClosed, and closes the
 // files. It may be called more than once.
 func (s *Store) Close() error {
 	s.closing.Lock()
@@ -205,7 +203,6 @@ func (s *Store) Close() error {
 	s.closing.Unlock()
 	s.keepers.Wait()
 	<-s.written
-	s.hub.close()
 	var errs []error
 	for range readers {
 		if c := <-s.readers; c != nil {

@@ -64,6 +64,13 @@ func settle(t *testing.T, s *Store) {
 	}
 }
 
+// listen passes on what happens to a mailbox, commit by commit.
+func listen(t *testing.T, s *Store, id MailboxID) chan []Event {
+	heard := make(chan []Event, 1000)
+	t.Cleanup(s.SubscribeMailbox(id, func(c Commit) { heard <- c.Events }))
+	return heard
+}
+
 func TestEvents(t *testing.T) {
 	ctx := context.Background()
 	s := openTest(t, Options{})

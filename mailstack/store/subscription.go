@@ -82,10 +82,3 @@ func (t *tx) subscribe(account AccountID, name string, on bool, origin any) erro
 func (t *tx) subscribed(account AccountID, name string) (bool, error) {
 	return t.db.Row(func(*database.Rows) {}, "SELECT 1 FROM subscriptions WHERE account = ? AND name = ?", int64(account), name)
 }
-
-// SetSubscribed sets whether the name of a mailbox is in the list of subscriptions of its owner.
-func (s *Store) SetSubscribed(ctx context.Context, id MailboxID, on bool) error {
-	return s.mailboxOp(ctx, "change a subscription", id, func(t *tx, a *accountState, m *mailboxState) error {
-		return t.subscribe(a.id, m.name, on, nil)
-	})
-}

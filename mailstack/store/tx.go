@@ -32,7 +32,6 @@ type tx struct {
 
 	// What to tell after the commit.
 	events          []Event
-	removed         []MailboxID
 	accountsChanged bool
 	queueChanged    bool
 	swept           bool // a mailbox was removed whose messages must be swept up
@@ -304,7 +303,7 @@ func (t *tx) flush() error {
 // endBatch forgets what belongs to one batch only.
 func (t *tx) endBatch() {
 	clear(t.events)
-	t.events, t.removed = t.events[:0], t.removed[:0]
+	t.events = t.events[:0]
 	t.accountsChanged, t.queueChanged, t.swept = false, false, false
 	t.trim()
 }

@@ -125,15 +125,6 @@ type Mailbox struct {
 	Recent        imap.UID // messages from this UID on are recent (RFC 3501, 2.3.2), as far as was noted
 }
 
-// Message is the index entry of one message; its text is read with Store.ReadMessage.
-type Message struct {
-	UID          imap.UID
-	ModSeq       uint64
-	Flags        []imap.Flag
-	InternalDate time.Time
-	Size         int64
-}
-
 // Stats are figures of a whole store.
 type Stats struct {
 	Accounts     int64 // with disabled ones

@@ -200,7 +200,6 @@ func (s *Store) writeError(err error) error {
 // tell announces what was committed.
 func (s *Store) tell() {
 	t := s.tx
-	s.hub.broadcast(t.events, t.removed)
 	s.subscribers.broadcast(t.events)
 	if t.accountsChanged {
 		s.accountsChanged.notify()
