@@ -2,7 +2,6 @@ package syntax
 
 import (
 	"net"
-	"reflect"
 	"testing"
 	"time"
 
@@ -49,26 +48,10 @@ func (a answers) serve(conn net.Conn) {
 
 // TestClient lets another implementation of the protocol send commands and read responses.
 func TestClient(t *testing.T) {
-	envelope := &imap.Envelope{
-		Date: time.Date(2026, 2, 1, 12, 30, 0, 0, time.UTC), Subject: "Réunion à Lomé",
-		From: []imap.Address{{Name: "Kossi Édoh", Mailbox: "kossi", Host: "gouv.tg"}}, Sender: []imap.Address{{Mailbox: "s", Host: "gouv.tg"}},
-		ReplyTo: []imap.Address{{Mailbox: "r", Host: "gouv.tg"}}, To: []imap.Address{{Name: "a \"b\"", Mailbox: "a", Host: "b"}},
-		InReplyTo: []string{"a@b", "c@d"}, MessageID: "m@gouv.tg"}
-	text := &imap.BodyStructureSinglePart{Type: "text", Subtype: "plain", Params: map[string]string{"charset": "utf-8"}, Encoding: "8BIT", Size: 7,
-		Text: &imap.BodyStructureText{NumLines: 2}, Extended: &imap.BodyStructureSinglePartExt{Language: []string{"fr"}}}
-	body := &imap.BodyStructureMultiPart{Subtype: "mixed", Extended: &imap.BodyStructureMultiPartExt{Params: map[string]string{"boundary": "b"}},
-		Children: []imap.BodyStructure{text, &imap.BodyStructureSinglePart{Type: "message", Subtype: "rfc822", Encoding: "7BIT", Size: 90,
-			MessageRFC822: &imap.BodyStructureMessageRFC822{Envelope: envelope, BodyStructure: text, NumLines: 3},
-			Extended: &imap.BodyStructureSinglePartExt{Disposition: &imap.BodyStructureDisposition{Value: "attachment",
-				Params: map[string]string{"filename": "a b.eml"}}, Location: "l"}}}}
 	items := StatusMessages | StatusUIDNext
 	server := answers{
 		"FETCH": func(w *wire.Writer, _ string) {
-			w.Raw("* 1 FETCH (ENVELOPE ")
-			WriteEnvelope(w, envelope)
-			w.Raw(" BODYSTRUCTURE ")
-			WriteBodyStructure(w, body, true)
-			w.Raw(" BODY")
+			w.Raw("* 1 FETCH (BODY")
 			WriteSection(w, &Section{Specifier: imap.PartSpecifierHeader, Fields: []string{"Subject"}})
 			w.SP()
 			w.LiteralBytes([]byte("Subject: x\r\n\r\n"))
@@ -103,24 +86,12 @@ func TestClient(t *testing.T) {
 	if _, err := c.Select("Reçus", nil).Wait(); err != nil {
 		t.Fatal(err)
 	}
-	messages, err := c.Fetch(imap.SeqSetNum(1), &imap.FetchOptions{Envelope: true, BodyStructure: &imap.FetchItemBodyStructure{Extended: true},
+	messages, err := c.Fetch(imap.SeqSetNum(1), &imap.FetchOptions{
 		BodySection: []*imap.FetchItemBodySection{{Specifier: imap.PartSpecifierHeader, HeaderFields: []string{"Subject"}, Peek: true}}}).Collect()
 	if err != nil || len(messages) != 1 {
 		t.Fatalf("%d messages, %v", len(messages), err)
 	}
 	m := messages[0]
-	if !m.Envelope.Date.Equal(envelope.Date) {
-		t.Errorf("date is %v", m.Envelope.Date)
-	}
-	m.Envelope.Date = envelope.Date
-	if !reflect.DeepEqual(m.Envelope, envelope) {
-		t.Errorf("envelope is %+v", m.Envelope)
-	}
-	body.Children[1].(*imap.BodyStructureSinglePart).MessageRFC822.Envelope = nil // it has another time.Location there
-	m.BodyStructure.(*imap.BodyStructureMultiPart).Children[1].(*imap.BodyStructureSinglePart).MessageRFC822.Envelope = nil
-	if !reflect.DeepEqual(m.BodyStructure, imap.BodyStructure(body)) {
-		t.Errorf("body is %+v", m.BodyStructure)
-	}
 	if len(m.BodySection) != 1 || string(m.BodySection[0].Bytes) != "Subject: x\r\n\r\n" {
 		t.Errorf("sections are %+v", m.BodySection)
 	}

@@ -2,7 +2,6 @@ package syntax
 
 import (
 	"testing"
-	"time"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -105,90 +104,6 @@ func TestResponses(t *testing.T) {
 		{"id", func(w *wire.Writer) { WriteID(w, []IDField{{Name: "name", Value: "Cyrus"}, {Name: "os", Null: true}}) }, "* ID (\"name\" \"Cyrus\" \"os\" NIL)\r\n", ""},
 		{"no id", func(w *wire.Writer) { WriteID(w, nil) }, "* ID NIL\r\n", ""},
 	})
-}
-
-func TestEnvelope(t *testing.T) {
-	zone := time.FixedZone("", -7*3600)
-	terry := []imap.Address{{Name: "Terry Gray", Mailbox: "gray", Host: "cac.washington.edu"}}
-	envelope := func(e *imap.Envelope) func(w *wire.Writer) { return func(w *wire.Writer) { WriteEnvelope(w, e) } }
-	checkResponses(t, []response{
-		{"nil", envelope(nil), "(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)", ""},
-		{"all of it", envelope(&imap.Envelope{
-			Date: time.Date(1996, 7, 17, 2, 23, 25, 0, zone), Subject: "IMAP4rev1 WG mtg summary and minutes", From: terry, Sender: terry, ReplyTo: terry,
-			To: []imap.Address{{Mailbox: "imap", Host: "cac.washington.edu"}}, Cc: []imap.Address{{Mailbox: "minutes", Host: "CNRI.Reston.VA.US"},
-				{Name: "John Klensin", Mailbox: "KLENSIN", Host: "MIT.EDU"}}, MessageID: "B27397-0100000@cac.washington.edu"}),
-			`("Wed, 17 Jul 1996 02:23:25 -0700" "IMAP4rev1 WG mtg summary and minutes" (("Terry Gray" NIL "gray" "cac.washington.edu")) ` +
-				`(("Terry Gray" NIL "gray" "cac.washington.edu")) (("Terry Gray" NIL "gray" "cac.washington.edu")) ((NIL NIL "imap" "cac.washington.edu")) ` +
-				`((NIL NIL "minutes" "CNRI.Reston.VA.US")("John Klensin" NIL "KLENSIN" "MIT.EDU")) NIL NIL "<B27397-0100000@cac.washington.edu>")`, ""},
-		{"sender is the author", envelope(&imap.Envelope{From: []imap.Address{{Mailbox: "a", Host: "b"}}}),
-			`(NIL NIL ((NIL NIL "a" "b")) ((NIL NIL "a" "b")) ((NIL NIL "a" "b")) NIL NIL NIL NIL NIL)`, ""},
-		{"a group", envelope(&imap.Envelope{To: []imap.Address{{Mailbox: "undisclosed-recipients"}, {}}}),
-			`(NIL NIL NIL NIL NIL ((NIL NIL "undisclosed-recipients" NIL)(NIL NIL NIL NIL)) NIL NIL NIL NIL)`, ""},
-		{"accents", envelope(&imap.Envelope{Subject: "Réunion", From: []imap.Address{{Name: "Kossi Édoh", Mailbox: "kossi", Host: "gouv.tg"}},
-			Sender: []imap.Address{{Mailbox: "x"}}, ReplyTo: []imap.Address{{Mailbox: "x"}}}),
-			`(NIL "=?utf-8?b?UsOpdW5pb24=?=" (("=?utf-8?b?S29zc2kgw4lkb2g=?=" NIL "kossi" "gouv.tg")) ((NIL NIL "x" NIL)) ((NIL NIL "x" NIL)) NIL NIL NIL NIL NIL)`,
-			`(NIL "Réunion" (("Kossi Édoh" NIL "kossi" "gouv.tg")) ((NIL NIL "x" NIL)) ((NIL NIL "x" NIL)) NIL NIL NIL NIL NIL)`},
-		{"replies", envelope(&imap.Envelope{InReplyTo: []string{"a@b", "c@d"}, MessageID: `x"y@z`}),
-			`(NIL NIL NIL NIL NIL NIL NIL NIL "<a@b> <c@d>" "<x\"y@z>")`, ""},
-	})
-}
-
-func TestBodyStructure(t *testing.T) {
-	text := &imap.BodyStructureSinglePart{Type: "TEXT", Subtype: "PLAIN", Params: map[string]string{"name": "x", "charset": "US-ASCII"},
-		Encoding: "7BIT", Size: 3028, Text: &imap.BodyStructureText{NumLines: 92}}
-	picture := &imap.BodyStructureSinglePart{Type: "image", Subtype: "png", ID: "<a@b>", Description: "Été", Encoding: "BASE64", Size: 5,
-		Extended: &imap.BodyStructureSinglePartExt{Disposition: &imap.BodyStructureDisposition{Value: "attachment",
-			Params: map[string]string{"filename": "été 1.png"}}, Language: []string{"fr"}, Location: "http://x/"}}
-	mixed := &imap.BodyStructureMultiPart{Children: []imap.BodyStructure{text, picture}, Subtype: "MIXED",
-		Extended: &imap.BodyStructureMultiPartExt{Params: map[string]string{"boundary": "xx"}, Language: []string{"fr", "en"}}}
-	message := &imap.BodyStructureSinglePart{Type: "message", Subtype: "rfc822", Size: 9,
-		MessageRFC822: &imap.BodyStructureMessageRFC822{Envelope: &imap.Envelope{Subject: "s"}, BodyStructure: text, NumLines: 4}}
-	body := func(b imap.BodyStructure, extended bool) func(w *wire.Writer) {
-		return func(w *wire.Writer) { WriteBodyStructure(w, b, extended) }
-	}
-	const plainText = `("TEXT" "PLAIN" ("charset" "US-ASCII" "name" "x") NIL NIL "7BIT" 3028 92`
-	checkResponses(t, []response{
-		{"text", body(text, false), plainText + ")", ""},
-		{"extended text", body(text, true), plainText + " NIL NIL NIL NIL)", ""},
-		{"mixed", body(mixed, false), "(" + plainText + `)("image" "png" NIL "<a@b>" "=?utf-8?b?w4l0w6k=?=" "BASE64" 5) "MIXED")`,
-			"(" + plainText + `)("image" "png" NIL "<a@b>" "Été" "BASE64" 5) "MIXED")`},
-		{"extended mixed", body(mixed, true),
-			"(" + plainText + ` NIL NIL NIL NIL)("image" "png" NIL "<a@b>" "=?utf-8?b?w4l0w6k=?=" "BASE64" 5 NIL ` +
-				`("attachment" ("filename*" "utf-8''%C3%A9t%C3%A9%201.png")) "fr" "http://x/") "MIXED" ("boundary" "xx") NIL ("fr" "en") NIL)`,
-			"(" + plainText + ` NIL NIL NIL NIL)("image" "png" NIL "<a@b>" "Été" "BASE64" 5 NIL ` +
-				`("attachment" ("filename" "été 1.png")) "fr" "http://x/") "MIXED" ("boundary" "xx") NIL ("fr" "en") NIL)`},
-		{"message", body(message, false), `("message" "rfc822" NIL NIL NIL "7BIT" 9 (NIL "s" NIL NIL NIL NIL NIL NIL NIL NIL) ` + plainText + `) 4)`, ""},
-		{"nothing is known", body(nil, false), `("text" "plain" NIL NIL NIL "7BIT" 0 0)`, ""},
-		{"message of which nothing is known", body(&imap.BodyStructureSinglePart{Type: "message", Subtype: "RFC822", ID: "a@b"}, false),
-			`("message" "RFC822" NIL "<a@b>" NIL "7BIT" 0 (NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL) ("text" "plain" NIL NIL NIL "7BIT" 0 0) 0)`, ""},
-		{"multipart without parts", body(&imap.BodyStructureMultiPart{Subtype: "mixed"}, true),
-			`(("text" "plain" NIL NIL NIL "7BIT" 0 0 NIL NIL NIL NIL) "mixed" NIL NIL NIL NIL)`, ""},
-	})
-}
-
-// TestBodyStructureDepth writes structures that are deeper than any client reads.
-func TestBodyStructureDepth(t *testing.T) {
-	var parts, messages imap.BodyStructure = emptyPart, emptyPart
-	for range 10000 {
-		parts = &imap.BodyStructureMultiPart{Children: []imap.BodyStructure{parts}, Subtype: "mixed"}
-		messages = &imap.BodyStructureSinglePart{Type: "message", Subtype: "rfc822", MessageRFC822: &imap.BodyStructureMessageRFC822{BodyStructure: messages}}
-	}
-	for _, body := range []imap.BodyStructure{parts, messages} {
-		got := written(false, func(w *wire.Writer) { WriteBodyStructure(w, body, true) })
-		open, deepest := 0, 0
-		for _, c := range got {
-			switch c {
-			case '(':
-				open++
-			case ')':
-				open--
-			}
-			deepest = max(deepest, open)
-		}
-		if open != 0 || deepest < maxBodyDepth || deepest > maxBodyDepth+2 {
-			t.Errorf("%d parentheses are open, %d were at most", open, deepest)
-		}
-	}
 }
 
 func TestSectionNames(t *testing.T) {

@@ -117,17 +117,3 @@ func (w *Writer) bound(n uint32) {
 		w.Number(uint64(n))
 	}
 }
-
-const days = "SunMonTueWedThuFriSat"
-
-// MessageDate writes a date and time in quotes, as a header field has them (RFC 5322, section 3.3).
-func (w *Writer) MessageDate(t time.Time) {
-	w.room(40)
-	year, month, day := t.Date()
-	weekday := t.Weekday()
-	b := append(append(w.buf, '"'), days[3*weekday:3*weekday+3]...)
-	b = append(two(append(b, ',', ' '), day), ' ')
-	b = append(append(b, months[3*month-3:3*month]...), ' ')
-	b = append(clock(append(four(b, year), ' '), t), ' ')
-	w.buf = append(zone(b, t), '"')
-}
