@@ -10,6 +10,7 @@ import (
 const (
 	previewRunes = 200       // RFC 8970, 3.2
 	previewBytes = 256 << 10 // of the encoded text that is looked at; style sheets come first in some HTML
+	previewFirst = 4 << 10   // of it that are enough in most mail
 	previewDepth = 20        // of parts in parts
 	previewParts = 100       // that are looked at
 )
@@ -38,19 +39,37 @@ func (p *previewer) part(part Part, depth int) string {
 	case c.Media != "text/plain" && c.Media != "text/html", attached(part):
 		return ""
 	}
-	part.Body = part.Body[:min(len(part.Body), previewBytes)]
-	text, ok := part.Decoded()
-	if !ok {
-		return ""
-	}
-	text = toUTF8(text, c.Param("charset"))
-	if c.Media == "text/html" {
-		if line := previewLine(appendHTML(nil, text, false)); line != "" {
+	f, _ := Lookup(part.Header, "Content-Transfer-Encoding")
+	transfer, charset := transferEncoding(f), c.Param("charset")
+	for _, size := range [...]int{previewFirst, previewBytes} {
+		size = min(len(part.Body), size)
+		text, ok := decodedBody(part.Body[:size], transfer)
+		if !ok {
+			break
+		}
+		line, enough := previewText(toUTF8(text, charset), c.Media == "text/html")
+		if enough || size == len(part.Body) || size == previewBytes {
 			return line
 		}
-		text = appendHTML(nil, text, true)
 	}
-	return previewLine(text)
+	return ""
+}
+
+// previewText makes one line of a text; enough tells that nothing that follows would change it. If nothing is left without
+// quotations, they are taken.
+func previewText(text []byte, html bool) (line string, enough bool) {
+	plain := text
+	if html {
+		plain = appendHTML(nil, text, false)
+	}
+	if line, enough = joinLines(plain, false); line != "" {
+		return line, enough
+	}
+	if html {
+		plain = appendHTML(nil, text, true)
+	}
+	line, _ = joinLines(plain, true)
+	return line, false
 }
 
 // multipart takes the first part that has a preview; alternatives come plainest first (RFC 2046, 5.1.4).
@@ -74,16 +93,8 @@ func attached(p Part) bool {
 	return ok && len(v) >= len(attachment) && equalFold(v[:len(attachment)], attachment)
 }
 
-// previewLine makes one line of a text. If nothing is left of it without quotations, they are taken.
-func previewLine(text []byte) string {
-	if line := joinLines(text, false); line != "" {
-		return line
-	}
-	return joinLines(text, true)
-}
-
-// joinLines joins the lines of a text that a preview shows.
-func joinLines(text []byte, quotes bool) string {
+// joinLines joins the lines of a text that a preview shows, and tells whether there was more than enough.
+func joinLines(text []byte, quotes bool) (line string, enough bool) {
 	var b lineBuilder
 	paragraph := 0 // where the one being read begins in the result
 	for len(text) > 0 && b.runes <= 2*previewRunes {
@@ -97,17 +108,18 @@ func joinLines(text []byte, quotes bool) string {
 			// "On Monday, Kossi wrote:" goes with what Kossi wrote.
 			if bytes.HasSuffix(b.text[paragraph:], []byte(":")) {
 				b.text = b.text[:paragraph]
+				b.runes = utf8.RuneCount(b.text)
 			}
 			paragraph = len(b.text)
 		case string(line) == "--" && len(b.text) > 0: // a signature (RFC 3676, 4.3)
-			return b.line()
+			return b.line(), true
 		case isRule(line):
 			paragraph = len(b.text)
 		default:
 			b.add(bytes.TrimLeft(line, "> "))
 		}
 	}
-	return b.line()
+	return b.line(), b.runes > 2*previewRunes
 }
 
 // isRule tells whether a line is an ornament: three or more of ASCII's signs.
@@ -130,6 +142,8 @@ func (b *lineBuilder) add(text []byte) {
 	space := len(b.text) > 0
 	for _, r := range string(text) {
 		switch {
+		case ' ' < r && r < 0x7f:
+			b.put(r, &space)
 		case ' ' < r && r < 0x7f && !space: // most of all text
 			b.text = append(b.text, byte(r))
 			b.runes++
@@ -139,15 +153,20 @@ func (b *lineBuilder) add(text []byte) {
 			b.text = utf8.AppendRune(b.text, r)
 		case unicode.In(r, unicode.Cc, unicode.Cf) || r == '\u034f': // directions, soft hyphens, fillers
 		default:
-			if space {
-				b.text = append(b.text, ' ')
-				b.runes++
-				space = false
-			}
-			b.text = utf8.AppendRune(b.text, r)
-			b.runes++
+			b.put(r, &space)
 		}
 	}
+}
+
+// put appends a character, with a space before it if one is due.
+func (b *lineBuilder) put(r rune, space *bool) {
+	if *space {
+		b.text = append(b.text, ' ')
+		b.runes++
+		*space = false
+	}
+	b.text = utf8.AppendRune(b.text, r)
+	b.runes++
 }
 
 // line is the text, cut where a preview ends.

@@ -29,6 +29,9 @@ func TestPreview(t *testing.T) {
 		{"forwarded", "Content-Type: multipart/mixed; boundary=b\n\n--b\n\n\n--b\nContent-Type: message/rfc822\n\nSubject: s\n\ninner\n--b--", "inner"},
 		{"image", "Content-Type: image/png\n\nxxx", ""},
 		{"long", "\n" + strings.Repeat("é", 300), strings.Repeat("é", 200)},
+		{"a long quotation first", "\n" + strings.Repeat("> old\n", 2000) + "new", "new"},
+		{"a long attribution", "\nnew\n\n" + strings.Repeat("Kossi ", 40) + "wrote:\n> old\n" + strings.Repeat("more ", 50), "new " + strings.TrimSpace(strings.Repeat("more ", 40)[:196])},
+		{"a long style sheet", "Content-Type: text/html\n\n<style>" + strings.Repeat("p { margin: 0 }\n", 500) + "</style>text", "text"},
 		{"long words", "\n" + strings.Repeat("123456789 ", 30), strings.TrimSpace(strings.Repeat("123456789 ", 20))},
 	} {
 		if got := Preview(CRLF([]byte(test.raw))); got != test.want {
@@ -46,4 +49,16 @@ func FuzzPreview(f *testing.F) {
 			t.Fatalf("%q", got)
 		}
 	})
+}
+
+func BenchmarkPreview(b *testing.B) {
+	for _, kind := range []string{"utf-8", "quoted-printable", "base64", "html"} {
+		raw := sample(kind)
+		b.Run(kind, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				Preview(raw)
+			}
+		})
+	}
 }
