@@ -49,7 +49,7 @@ fuzz: ## every fuzz target for FUZZTIME
 bench: ## micro benchmarks
 	go test -run '^$$' -bench . -benchmem $$(go list ./mailstack/... ./capacity/... ./loadtest/... 2>/dev/null)
 
-bench-sessions: ## memory of 19,000 idle TLS sessions at a gateway, CPU time of the hop to a cell; takes 2 minutes
+bench-sessions: ## memory of 19,000 idle TLS sessions at a gateway and its cell, CPU time of commands at both; takes 3 minutes
 	go run ./test/bench/sessions
 
 bench-generator: ## what the load generator itself costs, beside smtp-source and go-imap; takes 5 minutes

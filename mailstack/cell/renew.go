@@ -2,14 +2,18 @@ package cell
 
 import (
 	"context"
+	"time"
 
 	"gouv.tg/messagerie/mailstack/directory"
 	"gouv.tg/messagerie/mailstack/sasl"
 	"gouv.tg/messagerie/mailstack/store"
 )
 
-// maxRenewals bounds those that wait.
-const maxRenewals = 64
+// Renewals: how many may wait, and the pause after each, so that a storm of logins has the processor for itself.
+const (
+	maxRenewals  = 64
+	renewalPause = 100 * time.Millisecond
+)
 
 // renewal is an account whose password has just been seen: what is stored of it is not of today's form.
 type renewal struct {
@@ -38,6 +42,11 @@ func (a *authenticator) renewLoop(ctx context.Context) {
 			if err := a.replace(ctx, r); err != nil && ctx.Err() == nil {
 				a.log.Warn("cannot renew what is stored of a password", "account", r.address, "error", err)
 			}
+		case <-ctx.Done():
+			return
+		}
+		select {
+		case <-time.After(renewalPause):
 		case <-ctx.Done():
 			return
 		}

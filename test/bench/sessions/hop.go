@@ -12,19 +12,20 @@ import (
 	"sync/atomic"
 
 	"gouv.tg/messagerie/loadtest/protocol/imap"
+	"gouv.tg/messagerie/loadtest/protocol/smtp"
+	"gouv.tg/messagerie/loadtest/wire"
 )
 
 const (
-	hopSessions = 50       // closed loops
-	fetchOctets = 10 << 10 // of the message that FETCH answers
+	hopSessions = 50 // closed loops
 )
 
 // operation is what one kind of command costs, by round.
 type operation struct {
 	Name    string    `json:"name"`
 	Gateway []float64 `json:"gatewayMicroseconds"` // CPU time of the gateway for one command
-	Cell    []float64 `json:"cellMicroseconds"`    // of the stand-in, which is mostly its end of the link
-	Median  float64   `json:"perCPUSecond"`        // commands for a CPU-second of the gateway
+	Cell    []float64 `json:"cellMicroseconds"`
+	Median  float64   `json:"perCPUSecond"` // commands for a CPU-second of the gateway
 }
 
 // operations are the kinds: how many a round, and what one is.
@@ -44,12 +45,12 @@ var operations = []struct {
 }
 
 func measureHop(ctx context.Context, s settings) ([]operation, error) {
-	w, err := newWorld(ctx, 1)
+	w, err := newWorld(ctx, 1, hopSessions)
 	if err != nil {
 		return nil, err
 	}
 	defer w.stop()
-	clients, err := start(ctx, "load", "-address", w.addresses[0])
+	clients, err := start(ctx, "load", "-address", w.addresses[0], "-lmtp", w.mail[0])
 	if err != nil {
 		return nil, err
 	}
@@ -99,12 +100,23 @@ func median(values []float64) float64 {
 // loadSessions is the client process: for each number on its standard input it does one round of that operation.
 func loadSessions(ctx context.Context, arguments []string) error {
 	flags := flag.NewFlagSet("load", flag.ContinueOnError)
-	address := flags.String("address", "", "gateway")
+	address := flags.String("address", "", "gateway's IMAP")
+	lmtp := flags.String("lmtp", "", "gateway's LMTP")
 	if err := flags.Parse(arguments); err != nil {
 		return err
 	}
+	mail, err := smtp.Dial(ctx, &wire.Dialer{}, *lmtp, smtp.Options{LMTP: true})
+	if err != nil {
+		return err
+	}
+	defer mail.Close()
+	for i := range hopSessions {
+		if _, err := mail.Send(ctx, "bench@"+domain, []string{account(i)}, message); err != nil {
+			return err
+		}
+	}
 	clients := make([]*imap.Client, hopSessions)
-	err := parallel(ctx, hopSessions, dialing, func(ctx context.Context, i int) (err error) {
+	err = parallel(ctx, hopSessions, dialing, func(ctx context.Context, i int) (err error) {
 		clients[i], err = login(ctx, *address, 2, i, nil)
 		return err
 	})
@@ -146,6 +158,6 @@ func loadSessions(ctx context.Context, arguments []string) error {
 }
 
 func (o operation) print(out io.Writer) {
-	fmt.Fprintf(out, "%s: gateway %.1f µs CPU, %.0f for a CPU-second; cell's end %.1f µs (medians of %d rounds, %d sessions)\n",
+	fmt.Fprintf(out, "%s: gateway %.1f µs CPU, %.0f for a CPU-second; cell %.1f µs (medians of %d rounds, %d sessions)\n",
 		o.Name, median(o.Gateway), o.Median, median(o.Cell), len(o.Gateway), hopSessions)
 }

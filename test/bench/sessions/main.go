@@ -1,11 +1,10 @@
-// Sessions measures what an IMAP session costs where TLS ends: the resident memory of gateways that hold many sessions in
-// IDLE while mail arrives, and the CPU time of the hop through gateway and link.
+// Sessions measures what an IMAP session costs: the resident memory of gateways and of their cell while many sessions idle and
+// mail arrives for them, how late they are told of it, and the CPU time of commands at both.
 //
 //	go run ./test/bench/sessions [-gateways 1] [-sessions 19000] [-seconds 20] [-mail 100] [memory] [hop]
 //
-// Gateways, the cell and the clients are processes of their own. The cell is a stand-in: the far end of the links with as
-// much IMAP as the clients speak, so that what is measured is the gateway's. The table goes to standard output, the
-// figures to test/bench/out/sessions.json.
+// Gateways, the cell and the clients are processes of their own. The table goes to standard output, the figures to
+// test/bench/out/sessions.json.
 package main
 
 import (

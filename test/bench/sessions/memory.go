@@ -8,13 +8,14 @@ import (
 	"time"
 )
 
-// memory is what sessions in IDLE occupy at the gateways, and what they were told.
+// memory is what sessions in IDLE occupy at the gateways and at the cell, and what they were told.
 type memory struct {
 	PerSession []round `json:"perSession"`
 	SetUp      float64 `json:"setUpSeconds"`
-	CPU        float64 `json:"cpuPercent"` // of one processor, all gateways, while mail arrives
-	Told       int     `json:"told"`       // sessions that were told of mail
-	Lost       int64   `json:"lost"`       // sessions
+	CPU        float64 `json:"gatewayCPUPercent"` // of one processor, all gateways, while mail arrives
+	Sent       int     `json:"sent"`              // messages
+	Told       int     `json:"told"`              // sessions that were told of theirs
+	Failed     int64   `json:"failed"`            // sessions that were lost and messages that were refused
 	P50        int     `json:"p50Milliseconds"`
 	P99        int     `json:"p99Milliseconds"`
 	Max        int     `json:"maxMilliseconds"`
@@ -30,7 +31,7 @@ type round struct {
 }
 
 func measureMemory(ctx context.Context, s settings) (*memory, error) {
-	w, err := newWorld(ctx, s.Gateways)
+	w, err := newWorld(ctx, s.Gateways, s.Gateways*s.Sessions)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +58,8 @@ func measureMemory(ctx context.Context, s settings) (*memory, error) {
 	}
 	clients := make([]*process, s.Gateways)
 	for i := range clients {
-		if clients[i], err = start(ctx, "hold", "-address", w.addresses[i], "-sessions", strconv.Itoa(s.Sessions), "-from", strconv.Itoa(10+i)); err != nil {
+		if clients[i], err = start(ctx, "hold", "-address", w.addresses[i], "-lmtp", w.mail[i],
+			"-sessions", strconv.Itoa(s.Sessions), "-first", strconv.Itoa(i*s.Sessions), "-from", strconv.Itoa(10+i)); err != nil {
 			return nil, err
 		}
 		defer clients[i].stop()
@@ -70,8 +72,10 @@ func measureMemory(ctx context.Context, s settings) (*memory, error) {
 	if err := read("all sessions idle"); err != nil {
 		return nil, err
 	}
-	if _, err := fmt.Fprintf(w.cell.stdin, "mail %d\n", s.Mail); err != nil {
-		return nil, err
+	for _, c := range clients {
+		if _, err := fmt.Fprintln(c.stdin, max(1, s.Mail/s.Gateways), s.Seconds); err != nil {
+			return nil, err
+		}
 	}
 	if m.CPU, err = w.busy(ctx, time.Duration(s.Seconds)*time.Second); err != nil {
 		return nil, err
@@ -80,12 +84,11 @@ func measureMemory(ctx context.Context, s settings) (*memory, error) {
 		return nil, err
 	}
 	for _, c := range clients {
-		c.stdin.Close()
 		var f held
 		if err := c.read(&f); err != nil {
 			return nil, err
 		}
-		m.Told, m.Lost = m.Told+f.Events, m.Lost+f.Failed
+		m.Sent, m.Told, m.Failed = m.Sent+f.Sent, m.Told+f.Told, m.Failed+f.Failed
 		m.P50, m.P99, m.Max = max(m.P50, f.P50), max(m.P99, f.P99), max(m.Max, f.Max)
 	}
 	return m, nil
@@ -132,8 +135,9 @@ func (w *world) busy(ctx context.Context, d time.Duration) (float64, error) {
 func (m *memory) print(out io.Writer) {
 	fmt.Fprintf(out, "%d TLS sessions in IDLE on %d gateways, set up in %.0f s\n", m.settings.Sessions*m.settings.Gateways, m.settings.Gateways, m.SetUp)
 	for _, r := range m.PerSession {
-		fmt.Fprintf(out, "  %-24s gateway %6.2f KiB a session (highest %6.2f), stand-in cell %6.2f KiB\n", r.When, r.Gateway/1024, r.Highest/1024, r.Cell/1024)
+		fmt.Fprintf(out, "  %-20s gateway %6.2f KiB a session (highest %6.2f), cell %6.2f KiB, together %6.2f KiB\n",
+			r.When, r.Gateway/1024, r.Highest/1024, r.Cell/1024, (r.Gateway+r.Cell)/1024)
 	}
-	fmt.Fprintf(out, "  %d messages told, p50 %d ms, p99 %d ms, max %d ms; gateways at %.1f %% of a processor; %d sessions lost\n",
-		m.Told, m.P50, m.P99, m.Max, m.CPU, m.Lost)
+	fmt.Fprintf(out, "  %d messages, %d sessions told, p50 %d ms, p99 %d ms, max %d ms; %d failures; gateways at %.1f %% of a processor\n",
+		m.Sent, m.Told, m.P50, m.P99, m.Max, m.Failed, m.CPU)
 }
