@@ -51,6 +51,9 @@ func (s *Session) append(c *call) error {
 	if err != nil {
 		return s.tryCreate(c.name, err)
 	}
+	for _, p := range placed {
+		s.made(b.ID, p.UID)
+	}
 	c.code = appendUID(placed)
 	return nil
 }

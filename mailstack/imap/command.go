@@ -24,6 +24,8 @@ type command struct {
 	selected bool
 	// numbers: no message may lose its number while it runs, nor at its end (RFC 9051, 7.5.1).
 	numbers bool
+	// expunges: it removes messages, and the client must hear which (RFC 9051, 6.4.3).
+	expunges bool
 }
 
 // call is a command under way.
@@ -62,6 +64,7 @@ var commands = map[string]command{
 	"DELETEACL":      {run: (*Session).deleteACL},     // RFC 4314
 	"GETACL":         {run: (*Session).getACL},        // RFC 4314
 	"LISTRIGHTS":     {run: (*Session).listRights},    // RFC 4314
+	"NOTIFY":         {run: (*Session).notify},        // RFC 5465
 	"MYRIGHTS":       {run: (*Session).myRights},      // RFC 4314
 	"GETMETADATA":    {run: (*Session).getMetadata},   // RFC 5464
 	"SETMETADATA":    {run: (*Session).setMetadata},   // RFC 5464
@@ -70,8 +73,8 @@ var commands = map[string]command{
 	"SETQUOTA":       {run: (*Session).setQuota},      // RFC 9208
 	"CLOSE":          {run: (*Session).close, selected: true},
 	"UNSELECT":       {run: (*Session).close, selected: true},
-	"EXPUNGE":        {run: (*Session).expunge, selected: true},
-	"UID EXPUNGE":    {run: (*Session).expunge, selected: true},
+	"EXPUNGE":        {run: (*Session).expunge, selected: true, expunges: true},
+	"UID EXPUNGE":    {run: (*Session).expunge, selected: true, expunges: true},
 	"SEARCH":         {run: (*Session).search, selected: true, numbers: true},
 	"UID SEARCH":     {run: (*Session).search, selected: true},
 	"SORT":           {run: (*Session).sort, selected: true, numbers: true}, // RFC 5256
@@ -84,10 +87,10 @@ var commands = map[string]command{
 	"UID STORE":      {run: (*Session).storeFlags, selected: true},
 	"COPY":           {run: (*Session).transfer, selected: true},
 	"UID COPY":       {run: (*Session).transfer, selected: true},
-	"MOVE":           {run: (*Session).transfer, selected: true},
-	"UID MOVE":       {run: (*Session).transfer, selected: true},
-	"REPLACE":        {run: (*Session).replace, selected: true}, // RFC 8508
-	"UID REPLACE":    {run: (*Session).replace, selected: true},
+	"MOVE":           {run: (*Session).transfer, selected: true, expunges: true},
+	"UID MOVE":       {run: (*Session).transfer, selected: true, expunges: true},
+	"REPLACE":        {run: (*Session).replace, selected: true, expunges: true}, // RFC 8508
+	"UID REPLACE":    {run: (*Session).replace, selected: true, expunges: true},
 	"UNAUTHENTICATE": {run: (*Session).unauthenticate},       // RFC 8437
 	"CHECK":          {run: (*Session).noop, selected: true}, // RFC 3501, 6.4.1
 }
@@ -132,10 +135,18 @@ func (s *Session) run(c *call) error {
 	before := s.selected
 	s.uidCommand = c.uid
 	err := command.run(s, c)
-	if s.selected != nil && s.selected == before && !s.ended && !c.answered {
-		s.tellRights()
-		s.update(!command.numbers)
+	if s.ended || c.answered {
+		return err
 	}
+	if s.selected != nil && s.selected == before {
+		s.tellRights()
+		if command.expunges {
+			s.sync(true)
+		} else {
+			s.update(!command.numbers)
+		}
+	}
+	s.deliver()
 	return err
 }
 

@@ -13,6 +13,7 @@ type enabled struct {
 	condStore bool // RFC 7162, 3.1: also by using it
 	qresync   bool // RFC 7162, 3.2.3
 	uidOnly   bool // RFC 9586
+	metadata  bool // RFC 5464, 4.1
 }
 
 // enable is ENABLE (RFC 9051, 6.3.1). What is not known is passed over.
@@ -21,13 +22,13 @@ func (s *Session) enable(*call) error {
 	if err != nil {
 		return err
 	}
-	s.w.Raw("* ENABLED")
+	done := "* ENABLED"
 	for _, name := range names {
 		if s.enableOne(name) {
-			s.w.Raw(" " + strings.Replace(name, "REV2", "rev2", 1))
+			done += " " + strings.Replace(name, "REV2", "rev2", 1)
 		}
 	}
-	s.w.Raw("\r\n")
+	s.w.Raw(done + "\r\n")
 	return nil
 }
 
@@ -45,9 +46,38 @@ func (s *Session) enableOne(name string) bool {
 		e.qresync = true
 	case "UIDONLY":
 		e.uidOnly = true
+	case "METADATA":
+		return s.followAnnotations()
 	default:
 		return false
 	}
+	return true
+}
+
+// followAnnotations is for a client that wants to hear of changes of annotations (RFC 5464, 4.1). Where there are too many
+// mailboxes for that it is not enabled.
+func (s *Session) followAnnotations() bool {
+	if s.enabled.metadata {
+		return true
+	}
+	n := s.notices
+	if n == nil {
+		n = &notices{}
+	}
+	s.enabled.metadata = true
+	feed, err := s.openFeed(n)
+	if err != nil {
+		s.enabled.metadata = false
+		return false
+	}
+	s.deliver() // what the feed before has gathered
+	if s.ended {
+		feed.close()
+		return true
+	}
+	s.feed.close()
+	s.feed = feed
+	s.watch()
 	return true
 }
 

@@ -20,15 +20,16 @@ func bad(text string) *imap.Error {
 
 // Response codes that are not among the library's constants.
 const (
-	codeExpungeIssued imap.ResponseCode = "EXPUNGEISSUED"      // RFC 5530, 3
-	codeUseAttr       imap.ResponseCode = "USEATTR"            // RFC 6154, 6
-	codeTooMany       imap.ResponseCode = "METADATA TOOMANY"   // RFC 5464, 4.3
-	codeNotSaved      imap.ResponseCode = "NOTSAVED"           // RFC 5182, 2.1
-	codeNoUpdate      imap.ResponseCode = "NOUPDATE"           // RFC 5267, 4.3
-	codeBadURL        imap.ResponseCode = "BADURL"             // RFC 4469, 4.1
-	codeBadCharset    imap.ResponseCode = "BADCHARSET (UTF-8)" // RFC 9051, 7.1
-	codeCompression   imap.ResponseCode = "COMPRESSIONACTIVE"  // RFC 4978, 3
-	codeBadComparator imap.ResponseCode = "BADCOMPARATOR"      // RFC 5255, 4.9
+	codeExpungeIssued        imap.ResponseCode = "EXPUNGEISSUED"        // RFC 5530, 3
+	codeUseAttr              imap.ResponseCode = "USEATTR"              // RFC 6154, 6
+	codeTooMany              imap.ResponseCode = "METADATA TOOMANY"     // RFC 5464, 4.3
+	codeNotificationOverflow imap.ResponseCode = "NOTIFICATIONOVERFLOW" // RFC 5465, 5.8
+	codeNotSaved             imap.ResponseCode = "NOTSAVED"             // RFC 5182, 2.1
+	codeNoUpdate             imap.ResponseCode = "NOUPDATE"             // RFC 5267, 4.3
+	codeBadURL               imap.ResponseCode = "BADURL"               // RFC 4469, 4.1
+	codeBadCharset           imap.ResponseCode = "BADCHARSET (UTF-8)"   // RFC 9051, 7.1
+	codeCompression          imap.ResponseCode = "COMPRESSIONACTIVE"    // RFC 4978, 3
+	codeBadComparator        imap.ResponseCode = "BADCOMPARATOR"        // RFC 5255, 4.9
 )
 
 // knownErrors are the errors that a client may see. Their texts reveal nothing internal.

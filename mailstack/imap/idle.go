@@ -16,11 +16,12 @@ func (s *Session) idle(c *call) error {
 	c.answered = true
 	s.idling = c.tag
 	s.w.Raw("+ idling\r\n")
+	s.watch() // first, so that nothing is missed
 	if s.selected != nil {
-		s.watch() // first, so that nothing is missed
 		s.tellRights()
 		s.update(true)
 	}
+	s.deliver()
 	return nil
 }
 
@@ -32,10 +33,11 @@ func (s *Session) done() error {
 	}
 	c := &call{tag: s.idling, name: "IDLE"}
 	s.idling = ""
+	s.watch()
 	if s.selected != nil {
-		s.watch()
 		s.update(true)
 	}
+	s.deliver()
 	if s.ended {
 		return nil
 	}

@@ -55,10 +55,11 @@ func (s *Session) replace(c *call) error {
 	if err != nil {
 		return s.tryCreate(c.name, err)
 	}
+	s.made(to.ID, placed.UID)
 	s.w.Raw("* OK [" + appendUID([]store.Placed{placed}) + "] Replacement message is stored\r\n") // RFC 8508, 3.3
-	s.update(false)                                                                               // RFC 8508, 3.3: it comes before the other goes
+	s.sync(false)                                                                                 // RFC 8508, 3.3: it comes before the other goes
 	if s.enabled.qresync && !s.ended {
-		s.update(true)
+		s.sync(true)
 		if !s.ended {
 			c.code = "HIGHESTMODSEQ " + strconv.FormatUint(s.selected.view.Status().HighestModSeq, 10)
 		}

@@ -17,6 +17,7 @@ type selected struct {
 	examined bool        // by EXAMINE
 	readOnly bool        // examined, or without any right to write
 	retell   bool        // the account has other rights than the client was told
+	made     []imap.UID  // new messages that the session has put here itself, if that matters
 	saved    imap.UIDSet // what "$" stands for (RFC 5182)
 }
 
@@ -98,11 +99,13 @@ func (sel *selected) access() string {
 
 // watch sets what wakes the session while it sleeps.
 func (s *Session) watch() {
+	s.feed.wakeful(s.idling != "" || s.notices != nil)
+	if s.selected == nil {
+		return
+	}
 	on := mailbox.WatchNothing
 	switch {
-	case s.selected == nil:
-		return
-	case s.idling != "":
+	case s.notices == nil && s.idling != "", s.notices != nil && s.notices.selected != 0:
 		on = mailbox.WatchAll
 	case !s.selected.box.own:
 		on = mailbox.WatchRights

@@ -49,6 +49,8 @@ type Session struct {
 	selected   *selected // nil: no mailbox is selected
 	uidCommand bool      // a UID command is under way
 	idling     string    // tag of the IDLE under way; empty: none
+	notices    *notices  // nil: NOTIFY was never used
+	feed       *feed     // nil: nothing but the selected mailbox is of interest
 }
 
 func newSession(s *Server, c *streams.Conn) *Session {
@@ -136,6 +138,7 @@ func (s *Session) end() {
 	s.ended = true
 	s.cancel()
 	s.unselect()
+	s.feed.close()
 	s.r.Release()
 	_ = s.conn.Close()
 	s.server.forget(s)
@@ -162,7 +165,8 @@ func (s *Session) wake() {
 	}
 }
 
-// push tells a session what has happened: all of it while it idles (RFC 2177), otherwise only that it has lost its mailbox.
+// push tells a session what has happened while it idles (RFC 2177) or listens all the time (RFC 5465); otherwise only that
+// it has lost its mailbox.
 func (s *Session) push() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -171,7 +175,7 @@ func (s *Session) push() {
 		return
 	}
 	s.reviewRights()
-	if s.ended || s.idling == "" {
+	if s.ended || s.idling == "" && s.notices == nil {
 		return // the next command, or the end of the IDLE, tells the rest
 	}
 	s.tell()
@@ -179,16 +183,22 @@ func (s *Session) push() {
 
 // tell is the work of push.
 func (s *Session) tell() {
-	s.tellRights()
-	s.update(true)
+	if s.selected != nil {
+		s.tellRights()
+		s.update(s.idling != "" || !s.notices.delayed)
+	}
+	s.deliver()
 	if s.ended {
 		return
 	}
+	told := s.w.Buffered() > 0
 	if err := s.w.Flush(); err != nil {
 		s.end()
 		return
 	}
-	s.server.pushed.Add(1)
+	if told {
+		s.server.pushed.Add(1)
+	}
 }
 
 // input is the connection with a deadline for each read.

@@ -48,15 +48,17 @@ func (s *Session) transfer(c *call) error {
 		if err != nil {
 			return s.tryCreate(c.name, err)
 		}
+		s.made(to.ID, dst...)
 		if len(src) > 0 {
 			c.code = copyUID(validity, src, dst)
 		}
 		return nil
 	}
 	src, dst, validity, err := s.server.store.Move(s.ctx, from, uids, to.ID, to.rights, s)
+	s.made(to.ID, dst...)
 	if len(src) > 0 { // RFC 6851, 4.3: before the EXPUNGE responses
 		s.w.Raw("* OK [" + copyUID(validity, src, dst) + "] Moved\r\n")
-		s.update(true)
+		s.sync(true)
 		if s.ended {
 			return nil
 		}
@@ -125,7 +127,7 @@ func (s *Session) expunge(c *call) error {
 		return s.fail(c.name, err)
 	}
 	if s.enabled.qresync { // RFC 7162, 3.2.7
-		s.update(true)
+		s.sync(true)
 		if !s.ended {
 			c.code = "HIGHESTMODSEQ " + strconv.FormatUint(s.selected.view.Status().HighestModSeq, 10)
 		}

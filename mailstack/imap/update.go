@@ -1,16 +1,28 @@
 package imap
 
 import (
+	"errors"
 	"math"
+	"slices"
 
 	"github.com/emersion/go-imap/v2"
 
+	"gouv.tg/messagerie/mailstack/imap/syntax"
 	"gouv.tg/messagerie/mailstack/mailbox"
+	"gouv.tg/messagerie/mailstack/store"
 )
 
-// update tells the client what has happened to the selected mailbox (RFC 9051, 7.5). Only with expunge may messages lose
-// their numbers (7.5.1).
+// update tells the client what has happened to the selected mailbox (RFC 9051, 7.5), if it wants to hear of that
+// (RFC 5465, 3.1). Only with expunge may messages lose their numbers (7.5.1).
 func (s *Session) update(expunge bool) {
+	if s.notices == nil || s.notices.selected != 0 {
+		s.sync(expunge)
+	}
+}
+
+// sync is update for what a client must hear of, whatever it wants: what its command has done.
+func (s *Session) sync(expunge bool) {
+	known := s.selected.view.NextUID()
 	u, err := s.selected.view.Sync(s.ctx, expunge)
 	if err != nil {
 		if s.fail("update", err) != nil {
@@ -30,8 +42,48 @@ func (s *Session) update(expunge bool) {
 	if u.Keywords != nil {
 		s.writeFlags(u.Keywords)
 	}
-	for i := range u.Changed {
-		s.writeFlagsOf(&u.Changed[i], s.enabled.condStore)
+	if s.notices == nil || s.notices.selected.Has(syntax.EventFlagChange) {
+		for i := range u.Changed {
+			s.writeFlagsOf(&u.Changed[i], s.enabled.condStore)
+		}
+	}
+	if s.notices != nil && u.Exists > 0 {
+		s.fetchNew(known)
+	}
+}
+
+// fetchNew tells of new messages, from a UID on, what the client wants to know of each (RFC 5465, 5.2). It is told nothing
+// of messages that it stored itself, and that a message is told does not make it seen.
+func (s *Session) fetchNew(from imap.UID) {
+	mine := s.selected.made
+	s.selected.made = nil
+	if len(s.notices.fetch) == 0 {
+		return
+	}
+	f := s.fetcher(&call{}, syntax.Fetch{Items: s.notices.fetch})
+	f.seen = false
+	err := s.selected.view.Each(s.ctx, imap.UIDSet{{Start: from, Stop: s.selected.view.NextUID() - 1}}, func(m mailbox.Message) error {
+		if slices.Contains(mine, m.UID) {
+			return nil
+		}
+		f.chunk = append(f.chunk, m)
+		if len(f.chunk) == fetchChunk {
+			return f.flush()
+		}
+		return nil
+	})
+	if err == nil {
+		err = f.flush()
+	}
+	if err != nil && !errors.Is(err, errPartly) && s.fail("notifications", err) != nil && !s.ended {
+		s.bye("Internal error")
+	}
+}
+
+// made notes that the session has put messages into a mailbox: it is not told of them as of others'.
+func (s *Session) made(id store.MailboxID, uids ...imap.UID) {
+	if s.selected != nil && s.selected.box.ID == id && s.notices != nil && len(s.notices.fetch) > 0 {
+		s.selected.made = append(s.selected.made, uids...)
 	}
 }
 
@@ -74,7 +126,7 @@ func (s *Session) beginFetch(m *mailbox.Message) {
 // asked for those (RFC 7162, 3.1.3 and 3.2.4).
 func (s *Session) writeFlagsOf(m *mailbox.Message, modseq bool) {
 	s.beginFetch(m)
-	if (s.enabled.qresync || s.uidCommand) && !s.enabled.uidOnly {
+	if (s.enabled.qresync || s.uidCommand || s.notices != nil) && !s.enabled.uidOnly { // RFC 5465, 5.1
 		s.w.Raw("UID ")
 		s.w.Number(uint64(m.UID))
 		s.w.Raw(" ")

@@ -113,6 +113,9 @@ func (v *View) Mailbox() store.MailboxID { return v.box.id }
 // Exists is the number of messages in the view.
 func (v *View) Exists() uint32 { return v.exists }
 
+// NextUID is above the UIDs of all messages in the view.
+func (v *View) NextUID() imap.UID { return v.uidNext }
+
 // Status describes the view.
 func (v *View) Status() Status {
 	m := v.box

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -152,15 +153,20 @@ func (t *tx) writeACL(m *mailboxState, identifier string, rights Rights) error {
 	return err
 }
 
-// inheritACL gives a new mailbox the rights that are on the mailbox above it (RFC 4314, 4: CREATE).
+// inheritACL gives a new mailbox the rights that are on the nearest one above it (RFC 4314, 4: CREATE).
 func (t *tx) inheritACL(a *accountState, m *mailboxState, origin any) error {
-	i := strings.LastIndexByte(m.name, '/')
-	if i < 0 {
-		return nil
+	var above *mailboxState
+	for _, name := range slices.Backward(parents(m.name)) {
+		var err error
+		if above, err = t.named(a, name); err != nil {
+			return err
+		}
+		if above != nil {
+			break
+		}
 	}
-	above, err := t.named(a, m.name[:i])
-	if err != nil || above == nil {
-		return err
+	if above == nil {
+		return nil
 	}
 	if _, err := t.db.Exec("INSERT INTO acl (mailbox, identifier, rights) SELECT ?, identifier, rights FROM acl WHERE mailbox = ?",
 		int64(m.id), int64(above.id)); err != nil {

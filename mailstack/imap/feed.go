@@ -1,0 +1,309 @@
+package imap
+
+import (
+	"slices"
+	"strings"
+	"sync"
+
+	"gouv.tg/messagerie/mailstack/imap/syntax"
+	"gouv.tg/messagerie/mailstack/store"
+)
+
+// maxNews bounds what waits to be told to one client; maxShared the mailboxes of others that a client hears of.
+const (
+	maxNews   = 1000
+	maxShared = 1000
+)
+
+// feed gathers for a session what the store commits outside of its selected mailbox. It is filled on the goroutine of the
+// store's writer and emptied when the session has time.
+type feed struct {
+	session *Session
+	wanted  syntax.NotifyEvents
+	foreign bool // the mailboxes of other accounts are watched too
+	cancel  func()
+
+	shared map[store.MailboxID]*sharedBox // the session's
+
+	mu    sync.Mutex
+	awake bool // the session is told at once
+	news  news
+}
+
+// sharedBox is a mailbox of another account that this one may look up.
+type sharedBox struct {
+	name   string // the client's
+	cancel func()
+}
+
+// news is what has happened.
+type news struct {
+	changed    map[store.MailboxID]syntax.NotifyEvents // messages of mailboxes
+	names      []nameEvent
+	entries    map[entry]struct{}
+	rights     bool                         // mailboxes of other accounts may have come, gone or been renamed
+	mine       map[store.MailboxID]struct{} // of those, what the session has done itself
+	overflowed bool                         // and nothing is known any more
+}
+
+// entry is an annotation of a mailbox, of the server if that is 0.
+type entry struct {
+	mailbox store.MailboxID
+	name    string
+}
+
+// nameEvent is that a mailbox came, went or was renamed, or was subscribed to or unsubscribed from.
+type nameEvent struct {
+	name         string
+	old          string // of a renamed one
+	lost         bool   // the account may not look it up any more
+	subscription bool
+}
+
+// openFeed begins to gather what a client wants to hear of; nil if that is nothing.
+func (s *Session) openFeed(n *notices) (*feed, error) {
+	wanted := n.all()
+	if s.enabled.metadata {
+		wanted |= syntax.EventMailboxMetadataChange | syntax.EventServerMetadataChange
+	}
+	if wanted == 0 {
+		return nil, nil
+	}
+	f := &feed{session: s, wanted: wanted, foreign: s.enabled.metadata || n.foreign()}
+	f.cancel = s.server.store.Subscribe(s.account.ID, f.receive)
+	if f.foreign {
+		if _, err := f.review(nil); err != nil {
+			f.close()
+			return nil, err
+		}
+	}
+	return f, nil
+}
+
+// close ends the feed. It may be nil.
+func (f *feed) close() {
+	if f == nil {
+		return
+	}
+	f.cancel()
+	for _, b := range f.shared {
+		b.cancel()
+	}
+	f.shared = nil
+}
+
+// wakeful sets whether the session is to be woken when something has happened; it is if something has already.
+func (f *feed) wakeful(on bool) {
+	if f == nil {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.awake = on
+	if on && f.news.any() {
+		f.session.wake()
+	}
+}
+
+// take empties the feed.
+func (f *feed) take() (n news, ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n, f.news = f.news, news{}
+	return n, n.any()
+}
+
+func (n *news) any() bool {
+	return n.overflowed || n.rights || len(n.changed)+len(n.names)+len(n.entries) > 0
+}
+
+// receive takes a commit; it must not block.
+func (f *feed) receive(c store.Commit) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.news.overflowed {
+		return
+	}
+	var top *store.Event // the last mailbox that was renamed not just because it lies below another one
+	told := false
+	for i := range c.Events {
+		e := &c.Events[i]
+		if e.Kind == store.EventMailboxRenamed {
+			if top != nil && strings.HasPrefix(e.OldName, top.OldName+string(delimiter)) {
+				continue // RFC 5465, 5.4: nothing more is sent for children
+			}
+			top = e
+		}
+		told = f.note(e) || told
+	}
+	if len(f.news.changed)+len(f.news.names)+len(f.news.entries) > maxNews {
+		f.news = news{overflowed: true}
+	}
+	if told && f.awake {
+		f.session.wake()
+	}
+}
+
+// note takes down an event and tells whether it concerns the client. What its own session does is no news (RFC 5465, 5).
+func (f *feed) note(e *store.Event) bool {
+	mine := e.Origin == f.session
+	if e.Account != f.session.account.ID && e.Mailbox != 0 && e.Kind > store.EventExpunged && e.Kind != store.EventMetadata {
+		return f.foreign && f.noteForeign(e.Mailbox, mine)
+	}
+	if mine {
+		return false
+	}
+	switch e.Kind {
+	case store.EventAdded:
+		return f.noteChange(e.Mailbox, syntax.EventMessageNew)
+	case store.EventExpunged:
+		return f.noteChange(e.Mailbox, syntax.EventMessageExpunge)
+	case store.EventFlags:
+		return f.noteChange(e.Mailbox, syntax.EventFlagChange)
+	case store.EventMailboxCreated, store.EventMailboxDeleted, store.EventMailboxRenamed:
+		return f.noteName(syntax.EventMailboxName, nameEvent{name: e.Name, old: e.OldName})
+	case store.EventSubscribed, store.EventUnsubscribed:
+		return f.noteName(syntax.EventSubscriptionChange, nameEvent{name: e.Name, subscription: true})
+	case store.EventMetadata:
+		return f.noteEntries(e)
+	}
+	return false
+}
+
+func (f *feed) noteChange(id store.MailboxID, event syntax.NotifyEvents) bool {
+	if !f.wanted.Has(event) {
+		return false
+	}
+	if f.news.changed == nil {
+		f.news.changed = make(map[store.MailboxID]syntax.NotifyEvents)
+	}
+	f.news.changed[id] |= event
+	return true
+}
+
+func (f *feed) noteName(event syntax.NotifyEvents, e nameEvent) bool {
+	if !f.wanted.Has(event) {
+		return false
+	}
+	f.news.names = append(f.news.names, e)
+	return true
+}
+
+// noteForeign is for a mailbox of another account: what has become of it is found out later.
+func (f *feed) noteForeign(id store.MailboxID, mine bool) bool {
+	f.news.rights = true
+	if mine {
+		if f.news.mine == nil {
+			f.news.mine = make(map[store.MailboxID]struct{})
+		}
+		f.news.mine[id] = struct{}{}
+	}
+	return true
+}
+
+// noteEntries leaves out the private annotations that others have on a shared mailbox.
+func (f *feed) noteEntries(e *store.Event) bool {
+	event := syntax.EventMailboxMetadataChange
+	if e.Mailbox == 0 {
+		event = syntax.EventServerMetadataChange
+	}
+	if !f.wanted.Has(event) {
+		return false
+	}
+	told := false
+	for _, key := range e.Keys {
+		if strings.HasPrefix(key, "/private/") && e.Account != f.session.account.ID {
+			continue
+		}
+		if f.news.entries == nil {
+			f.news.entries = make(map[entry]struct{})
+		}
+		f.news.entries[entry{e.Mailbox, key}] = struct{}{}
+		told = true
+	}
+	return told
+}
+
+// review brings up to date which mailboxes of other accounts are watched, and returns which came, went and were renamed,
+// without those of mine.
+func (f *feed) review(mine map[store.MailboxID]struct{}) ([]nameEvent, error) {
+	list, err := f.visible()
+	if err != nil {
+		return nil, err
+	}
+	before := f.shared
+	f.shared = make(map[store.MailboxID]*sharedBox, len(list))
+	fresh := false
+	for _, m := range list {
+		b := &sharedBox{name: foreignPath(m.Owner, m.Mailbox.Name)}
+		if old := before[m.ID]; old != nil {
+			b.cancel = old.cancel
+		} else {
+			b.cancel = f.session.server.store.SubscribeMailbox(m.ID, f.receive)
+			fresh = true
+		}
+		f.shared[m.ID] = b
+	}
+	for id, old := range before {
+		if f.shared[id] == nil {
+			old.cancel()
+		}
+	}
+	if fresh { // what happened between the list and the subscription
+		if list, err = f.visible(); err != nil {
+			return nil, err
+		}
+		for _, m := range list {
+			if b := f.shared[m.ID]; b != nil {
+				b.name = foreignPath(m.Owner, m.Mailbox.Name)
+			}
+		}
+	}
+	return f.differences(before, list, mine), nil
+}
+
+// visible are the mailboxes of others that the account may look up, ordered by owner and name.
+func (f *feed) visible() ([]store.SharedMailbox, error) {
+	list, err := f.session.server.store.SharedMailboxes(f.session.ctx, f.session.account.ID)
+	if err != nil {
+		return nil, err
+	}
+	kept := list[:0]
+	for _, m := range list {
+		if m.Rights.Has(store.RightLookup) {
+			kept = append(kept, m)
+		}
+	}
+	if len(kept) > maxShared {
+		return nil, errNotifyTooMuch
+	}
+	return kept, nil
+}
+
+// differences are the news that a new list of mailboxes brings (RFC 5465, 5.4 and 5.9).
+func (f *feed) differences(before map[store.MailboxID]*sharedBox, list []store.SharedMailbox, mine map[store.MailboxID]struct{}) []nameEvent {
+	var events []nameEvent
+	var top nameEvent
+	for id, old := range before {
+		if _, own := mine[id]; f.shared[id] == nil && !own {
+			events = append(events, nameEvent{name: old.name, lost: true})
+		}
+	}
+	slices.SortFunc(events, func(a, b nameEvent) int { return strings.Compare(a.name, b.name) })
+	for _, m := range list {
+		b, old := f.shared[m.ID], before[m.ID]
+		_, own := mine[m.ID]
+		switch {
+		case own, b == nil: // b is nil if it came just now, and another event with it
+		case old == nil:
+			events = append(events, nameEvent{name: b.name})
+		case old.name != b.name:
+			if top.old != "" && strings.HasPrefix(old.name, top.old+string(delimiter)) {
+				continue
+			}
+			top = nameEvent{name: b.name, old: old.name}
+			events = append(events, top)
+		}
+	}
+	return events
+}
