@@ -9,12 +9,13 @@ LDFLAGS := -s -w -X gouv.tg/messagerie/version.Commit=$(COMMIT)
 TOOL := go tool -modfile=tools/go.mod
 # What the end-to-end tests call and a bare machine may lack.
 TEST_PROGRAMS := swaks mbsync
+IMAP_CLIENTS := mbsync interimap offlineimap doveadm
 FUZZTIME ?= 30s
 ROUNDS ?= 20
 # Flags of bench-peers, such as "-quick".
 PEERS ?=
 
-.PHONY: help up build test unit e2e faults fuzz bench bench-generator bench-peers bench-sessions generate verify lint image clean
+.PHONY: help up build test unit conformance e2e faults fuzz bench bench-generator bench-peers bench-sessions generate verify lint image clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -25,7 +26,7 @@ up: build ## build what is needed and bring the pilot up in the foreground: the 
 build: ## build the binaries into bin/ (the first time compiles Kubernetes: about 10 minutes on 2 cores)
 	@hack/build '$(LDFLAGS)'
 
-test: build unit e2e ## every test that needs nothing outside the machine
+test: build unit conformance e2e ## every test that needs nothing outside the machine
 
 unit: ## unit and integration tests
 	go vet ./...
@@ -34,6 +35,11 @@ unit: ## unit and integration tests
 e2e: build test-programs ## the whole road with real clients, and a short round of faults
 	go test -count=1 -timeout 25m -v ./test/e2e/...
 	go test -count=1 -timeout 20m -v ./test/faults/... -rounds 2
+
+conformance: ## IMAP scripts and real clients (mbsync, interimap, offlineimap, doveadm) against gateway and cell
+	@missing=; for p in $(IMAP_CLIENTS); do command -v $$p >/dev/null || missing=1; done; \
+	if [ -n "$$missing" ]; then hack/install isync interimap offlineimap3 dovecot-imapd; fi
+	go test -count=1 -timeout 15m ./test/conformance/stack -stack
 
 .PHONY: test-programs
 test-programs:

@@ -39,9 +39,12 @@ func flag(r *wire.Reader) (imap.Flag, error) {
 	return CanonicalFlag(name), nil
 }
 
-// flagList takes flags in parentheses.
+// flagList takes flags in parentheses. A space before the first is passed over: Dovecot's imapc writes one.
 func flagList(r *wire.Reader) (flags []imap.Flag, err error) {
 	err = r.List(func() error {
+		if len(flags) == 0 {
+			r.Accept(' ')
+		}
 		f, err := flag(r)
 		if f == flagRecent {
 			err = wire.Bad(`\Recent is not for clients to set`) // RFC 3501, section 9, flag
