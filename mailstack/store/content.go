@@ -108,8 +108,8 @@ func (t *tx) addContent(c *content, ref segment.Ref, refs int, owner AccountID) 
 }
 
 // Contents reads contents, all as they are at one moment, and calls yield with the index in ids and the content of each
-// that exists, in the order of ids, until it returns an error, and returns that. Nothing may be written to the store by
-// yield.
+// that exists, in the order of ids, until it returns an error, and returns that. It holds one of the store's few readers
+// meanwhile: yield must not wait for a peer, nor for the writer.
 func (s *Store) Contents(ctx context.Context, ids []ContentID, want ContentFields, yield func(i int, c Content) error) error {
 	columns := "sent, thread"
 	for _, f := range contentColumns {

@@ -24,7 +24,8 @@ func (s *Store) Copy(ctx context.Context, from MailboxID, uids []imap.UID, to Ma
 }
 
 // Move moves messages to another mailbox (RFC 6851). Each message moves as a whole; many are moved in several commits,
-// and after an error those returned were moved. Within an account no quota stands in the way. Otherwise like Copy.
+// and after an error those returned were moved. Within an account no quota
+// stands in the way; what moves to another account goes to the vault of the first as well. Otherwise like Copy.
 func (s *Store) Move(ctx context.Context, from MailboxID, uids []imap.UID, to MailboxID, rights Rights, origin any) (src, dst []imap.UID, uidValidity uint32, err error) {
 	var someSrc, someDst []imap.UID
 	err = s.inChunks(ctx, "move messages", from, uids, func(t *tx, a *accountState, m *mailboxState, chunk []imap.UID) (err error) {
@@ -52,10 +53,13 @@ func (t *tx) transfer(a *accountState, from *mailboxState, toID MailboxID, uids 
 	if err := to.hasRoom(len(entries)); err != nil {
 		return nil, nil, 0, err
 	}
-	if move {
+	if move && a == b {
 		_, err = t.takeAll(a, from, entries, origin)
 	} else {
 		err = t.referAll(entries)
+	}
+	if err == nil && move && a != b {
+		_, err = t.remove(a, from, entries, origin) // the account loses it
 	}
 	if err != nil {
 		return nil, nil, 0, err

@@ -190,6 +190,9 @@ func (m *model) transfer(move bool) {
 	for i, msg := range some {
 		if move {
 			from.messages = slices.DeleteFunc(from.messages, func(o modelMessage) bool { return o.uid == msg.uid })
+			if from.account != to.account {
+				m.bury(from, msg)
+			}
 		}
 		m.put(to, dst[i], msg.flags, msg.body)
 	}
