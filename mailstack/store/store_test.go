@@ -262,6 +262,7 @@ func TestOtherSchema(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		checkTest(t, s)
 		if err := s.tx.db.Script(fmt.Sprint("PRAGMA user_version = ", version)); err != nil {
 			t.Fatal(err)
 		}
