@@ -92,6 +92,7 @@ var commands = map[string]command{
 	"REPLACE":        {run: (*Session).replace, selected: true, expunges: true}, // RFC 8508
 	"UID REPLACE":    {run: (*Session).replace, selected: true, expunges: true},
 	"UNAUTHENTICATE": {run: (*Session).unauthenticate},       // RFC 8437
+	"COMPRESS":       {run: (*Session).compress},             // RFC 4978
 	"CHECK":          {run: (*Session).noop, selected: true}, // RFC 3501, 6.4.1
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gouv.tg/messagerie/mailstack/cell/streams"
+	"gouv.tg/messagerie/mailstack/imap/deflate"
 	"gouv.tg/messagerie/mailstack/imap/wire"
 	"gouv.tg/messagerie/mailstack/store"
 )
@@ -43,6 +44,7 @@ type Session struct {
 	mu         sync.Mutex // held by the one goroutine that serves the client or pushes to it
 	r          *wire.Reader
 	w          *wire.Writer
+	inflater   *deflate.Reader // what r reads from when the client compresses (RFC 4978)
 	ended      bool
 	errors     int
 	enabled    enabled
@@ -73,7 +75,7 @@ func (s *Session) greet() {
 func (s *Session) serve() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for first := true; !s.ended && (first || s.r.Buffered() > 0 || s.conn.Buffered() > 0); first = false {
+	for first := true; !s.ended && s.heard(first); first = false {
 		if why := s.dismissed.Load(); why != nil {
 			s.bye(*why)
 			return
@@ -81,6 +83,17 @@ func (s *Session) serve() {
 		s.next()
 	}
 	s.sleep()
+}
+
+// heard tells whether the client has said something that is not read yet. first tells that its connection was parked.
+func (s *Session) heard(first bool) bool {
+	if s.r.Buffered() > 0 {
+		return true
+	}
+	if s.inflater != nil {
+		return s.inflates(first)
+	}
+	return first || s.conn.Buffered() > 0
 }
 
 // sleep parks the connection until the client speaks.
@@ -108,6 +121,8 @@ func (s *Session) next() {
 	case err == nil:
 	case errors.Is(err, wire.ErrTooLong):
 		s.bye("[TOOBIG] Command is too long")
+	case errors.Is(err, deflate.ErrCorrupt):
+		s.bye("Compressed data are corrupt")
 	case s.dismissed.Load() != nil: // what was being read was cut off by it
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		s.bye("Autologout")

@@ -8,6 +8,10 @@ func (s *Session) unauthenticate(c *call) error {
 	if err := syntax.ParseEnd(s.r); err != nil {
 		return err
 	}
+	unread, err := s.unread()
+	if err != nil {
+		return err
+	}
 	s.unselect()
 	s.count(c, resultOK)
 	s.tagged(c, "OK", "", "")
@@ -15,7 +19,7 @@ func (s *Session) unauthenticate(c *call) error {
 	if err := s.w.Flush(); err != nil {
 		return err
 	}
-	if err := s.conn.Handback(s.r.Take()); err != nil {
+	if err := s.conn.Handback(unread); err != nil {
 		s.server.log.Warn("a connection could not be handed back", "account", s.account.Address, "error", err)
 	}
 	s.end()
