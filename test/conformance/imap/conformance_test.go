@@ -25,11 +25,34 @@ var (
 	allow     = flag.String("allow", "", "list of known deviations: a name in allow/")
 	must      = flag.String("must", "", "capabilities that must be there, separated by spaces")
 	only      = flag.String("only", "", "run what matches this regular expression: script/title")
+	steps     = flag.Int("steps", 0, "of each session of TestStress")
+	sessions  = flag.Int("sessions", 5, "of TestStress")
+	seed      = flag.Uint64("seed", 1, "of TestStress")
 	peer      = flag.String("reference", "", "start this server and test it: dovecot")
 )
 
-// TestServer runs the suite against the server that the flags name.
+// TestServer runs the scripts against the server that the flags name.
 func TestServer(t *testing.T) {
+	target := chosen(t)
+	if *only != "" {
+		target.Only = regexp.MustCompile(*only)
+	}
+	Run(t, target)
+}
+
+// TestStress lets sessions change the same mailboxes of that server at once.
+func TestStress(t *testing.T) {
+	if *steps == 0 {
+		t.Skip("takes minutes: -steps 500")
+	}
+	for i := range uint64(3) {
+		RunStress(t, chosen(t), Stress{Sessions: *sessions, Steps: *steps, Seed: *seed + i})
+	}
+}
+
+// chosen is the server that the flags name.
+func chosen(t *testing.T) Target {
+	t.Helper()
 	target := Target{
 		Addr: *addr, PlainAddr: *plainAddr, User: *user, Password: *password, User2: *user2, Password2: *password2,
 		Token: *token, Allow: *allow, Must: strings.Fields(*must),
@@ -53,10 +76,7 @@ func TestServer(t *testing.T) {
 		}
 		target.TLS = config
 	}
-	if *only != "" {
-		target.Only = regexp.MustCompile(*only)
-	}
-	Run(t, target)
+	return target
 }
 
 func startReference(t *testing.T, name string) Target {

@@ -101,23 +101,30 @@ func (r *trial) send(c *talk, s script.Step) (*session.Command, error) {
 	return cmd, c.Write(pending)
 }
 
-// raw writes octets as they are. "$newtag" in them begins a command there, with a tag of its own;
-// it is awaited with "=".
+// begun is where a command begins in raw octets: with a tag of the runner's choice, or with the one in brackets.
+var begun = regexp.MustCompile(`\$newtag(<[^>]+>)?`)
+
+// raw writes octets as they are. "$newtag" or "$newtag<tag>" begins a command there; it is awaited with "=".
 func (r *trial) raw(c *talk, text string) error {
 	raw, err := unquote(text)
 	if err != nil {
 		return err
 	}
 	for {
-		before, after, ok := strings.Cut(raw, "$newtag")
-		if !ok {
+		at := begun.FindStringSubmatchIndex(raw)
+		if at == nil {
 			break
 		}
 		c.Mark()
-		tag := c.NewTag()
-		line, _, _ := strings.Cut(after, "\r\n")
+		tag := ""
+		if at[2] >= 0 {
+			tag = raw[at[2]+1 : at[3]-1]
+		} else {
+			tag = c.NewTag()
+		}
+		line, _, _ := strings.Cut(raw[at[1]:], "\r\n")
 		c.sent = append(c.sent, c.Begin(tag, strings.TrimSpace(line)))
-		raw = before + tag + after
+		raw = raw[:at[0]] + tag + raw[at[1]:]
 	}
 	if raw, err = r.vars.Expand(raw); err != nil {
 		return err

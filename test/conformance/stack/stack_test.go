@@ -11,6 +11,8 @@ import (
 
 var (
 	enabled = flag.Bool("stack", false, "build and start our own mail stack and run the suites against it")
+	steps   = flag.Int("steps", 200, "of each session of TestStress")
+	seed    = flag.Uint64("seed", 1, "of TestStress")
 	only    = flag.String("only", "", "run the scripts and tests that match this regular expression, or this client only")
 )
 
@@ -35,6 +37,15 @@ func TestIMAP(t *testing.T) {
 		target.Only = regexp.MustCompile(*only)
 	}
 	imap.Run(t, target)
+}
+
+// TestStress lets sessions change the same mailboxes at once.
+func TestStress(t *testing.T) {
+	s := started(t)
+	target := imap.Target{Addr: s.IMAPS, TLS: s.TLS, User: s.User, Password: s.Password}
+	for i := range uint64(3) {
+		imap.RunStress(t, target, imap.Stress{Sessions: 6, Steps: *steps, Seed: *seed + i})
+	}
 }
 
 // TestClients runs the clients.

@@ -126,9 +126,10 @@ func (m *Model) fetch(r *response.Response) {
 	if uid, ok := items["UID"]; ok {
 		m.setUID(n-1, uid.Text, r)
 	}
-	if m.running("UID FETCH", "UID STORE") {
-		if _, ok := items["UID"]; !ok {
-			// RFC 9051 section 6.4.9: UID is part of every FETCH that a UID command caused.
+	if m.onlyRunning("UID FETCH", "UID STORE") {
+		_, ok := items["UID"]
+		if _, flags := items["FLAGS"]; !ok && !(flags && len(items) == 1) {
+			// RFC 9051 section 6.4.9: UID is part of every FETCH that a UID command caused; news of flags may be another's.
 			m.violate("no UID in FETCH while %s: %s", m.progress(), r)
 		}
 	}

@@ -85,6 +85,12 @@ func (m *Model) running(names ...string) bool {
 	return slices.ContainsFunc(m.Outstanding, func(c *Command) bool { return slices.Contains(names, c.Name) })
 }
 
+// onlyRunning tells whether commands are under way, and all of them are of these names.
+func (m *Model) onlyRunning(names ...string) bool {
+	return len(m.Outstanding) > 0 &&
+		!slices.ContainsFunc(m.Outstanding, func(c *Command) bool { return !slices.Contains(names, c.Name) })
+}
+
 // observe holds a response against the model and takes it in.
 func (m *Model) observe(r *response.Response) {
 	if r.Code != nil {
