@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"gouv.tg/messagerie/mailstack/store"
 )
 
 const shared = `"Other Users/` + owner + `/Dossiers"`
@@ -343,6 +345,38 @@ func TestRightsAreTakenAway(t *testing.T) {
 			mine.ok("SELECT Dossiers") // the owner loses nothing
 			mine.ok("NOOP")
 		})
+	}
+}
+
+// A long answer ends where the right to read ends.
+func TestRightsAreTakenAwayAmidFetch(t *testing.T) {
+	b := newBed(t, 0)
+	mine, c := b.share("lr")
+	box, err := b.store.Mailbox(t.Context(), b.account(owner).ID, "Dossiers")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const mails = 1000
+	for range 4 {
+		messages := make([]store.NewMessage, mails/4)
+		for i := range messages {
+			messages[i].Raw = fmt.Appendf(nil, "Subject: %d\r\n\r\n%s\r\n", i, strings.Repeat("x", 4<<10))
+		}
+		if _, err := b.store.AppendAll(t.Context(), box.ID, messages, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.ok("SELECT " + shared)
+	c.send("FETCH 1:* BODY[]")
+	c.line() // it is under way; what the client does not take holds it up
+	mine.ok("DELETEACL Dossiers " + colleague)
+	told := 1
+	line := c.line()
+	for ; strings.Contains(line, " FETCH "); line = c.line() {
+		told++
+	}
+	if !strings.HasPrefix(line, "* BYE") || told == mails {
+		t.Errorf("after %d of %d messages: %q", told, mails, line)
 	}
 }
 

@@ -23,7 +23,9 @@ type feed struct {
 	foreign bool // the mailboxes of other accounts are watched too
 	cancel  func()
 
-	shared map[store.MailboxID]*sharedBox // the session's
+	// The session's:
+	shared     map[store.MailboxID]*sharedBox
+	subscribed map[string]bool // names; nil if they have to be read
 
 	mu    sync.Mutex
 	awake bool // the session is told at once
@@ -41,6 +43,7 @@ type news struct {
 	changed    map[store.MailboxID]syntax.NotifyEvents // messages of mailboxes
 	names      []nameEvent
 	entries    map[entry]struct{}
+	subscribed bool                         // there are other subscriptions
 	rights     bool                         // mailboxes of other accounts may have come, gone or been renamed
 	mine       map[store.MailboxID]struct{} // of those, what the session has done itself
 	overflowed bool                         // and nothing is known any more
@@ -110,6 +113,9 @@ func (f *feed) take() (n news, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	n, f.news = f.news, news{}
+	if n.subscribed {
+		f.subscribed = nil
+	}
 	return n, n.any()
 }
 
@@ -147,6 +153,9 @@ func (f *feed) receive(c store.Commit) {
 // note takes down an event and tells whether it concerns the client. What its own session does is no news (RFC 5465, 5).
 func (f *feed) note(e *store.Event) bool {
 	mine := e.Origin == f.session
+	if e.Kind == store.EventSubscribed || e.Kind == store.EventUnsubscribed {
+		f.news.subscribed = true
+	}
 	if e.Account != f.session.account.ID && e.Mailbox != 0 && e.Kind > store.EventExpunged && e.Kind != store.EventMetadata {
 		return f.foreign && f.noteForeign(e.Mailbox, mine)
 	}
@@ -260,6 +269,21 @@ func (f *feed) review(mine map[store.MailboxID]struct{}) ([]nameEvent, error) {
 		}
 	}
 	return f.differences(before, list, mine), nil
+}
+
+// subscriptions are the names that the account subscribes to.
+func (f *feed) subscriptions() (map[string]bool, error) {
+	if f.subscribed == nil {
+		names, err := f.session.server.store.Subscriptions(f.session.ctx, f.session.account.ID)
+		if err != nil {
+			return nil, err
+		}
+		f.subscribed = make(map[string]bool, len(names))
+		for _, name := range names {
+			f.subscribed[name] = true
+		}
+	}
+	return f.subscribed, nil
 }
 
 // visible are the mailboxes of others that the account may look up, ordered by owner and name.

@@ -27,13 +27,9 @@ func (s *Session) tellNews(n *news) error {
 		t.notices = &notices{}
 	}
 	if t.notices.subscribed() {
-		names, err := s.server.store.Subscriptions(s.ctx, s.account.ID)
-		if err != nil {
+		var err error
+		if t.subscribed, err = s.feed.subscriptions(); err != nil {
 			return err
-		}
-		t.subscribed = make(map[string]bool, len(names))
-		for _, name := range names {
-			t.subscribed[name] = true
 		}
 	}
 	if n.rights {
@@ -59,51 +55,41 @@ func (t *teller) wants(name string, event syntax.NotifyEvents) bool {
 
 // names tells of mailboxes that came, went, were renamed, subscribed to or unsubscribed from (RFC 5465, 5.4 and 5.5).
 func (t *teller) names(events []nameEvent) error {
-	var tree tree
-	told := make(map[string]bool)
-	tell := func(e nameEvent) (err error) {
-		if told[e.name] && e.old == "" {
-			return nil
-		}
-		told[e.name] = true
-		if tree == nil {
-			if tree, err = t.s.tree(); err != nil {
-				return err
-			}
-		}
-		syntax.WriteList(t.s.w, tree.state(e))
+	events = t.affected(events)
+	if len(events) == 0 {
 		return nil
 	}
+	mailboxes, err := t.s.tree()
+	if err != nil {
+		return err
+	}
+	told := make(map[string]bool)
 	for _, e := range events {
-		if e.subscription {
-			was := t.subscribed[e.name]
-			if t.subscribed != nil {
-				t.subscribed[e.name] = true // it is among the subscribed, or was until now
-			}
-			wanted := t.wants(e.name, syntax.EventSubscriptionChange)
-			if t.subscribed != nil {
-				t.subscribed[e.name] = was
-			}
-			if wanted {
-				if err := tell(e); err != nil {
-					return err
-				}
-			}
-			continue
-		}
-		affected := []nameEvent{e}
-		if i := strings.LastIndexByte(e.name, delimiter); i > 0 && e.old == "" {
-			affected = append(affected, nameEvent{name: e.name[:i]}) // its parent, which has or had a child
-		}
-		for _, a := range affected {
-			if t.wants(a.name, syntax.EventMailboxName) || a.old != "" && t.wants(a.old, syntax.EventMailboxName) {
-				if err := tell(a); err != nil {
-					return err
-				}
-			}
+		if !told[e.name] || e.old != "" {
+			told[e.name] = true
+			syntax.WriteList(t.s.w, mailboxes.state(e))
 		}
 	}
 	return nil
+}
+
+// affected are the names that the client wants to hear of: of a mailbox that came or went, also its parent's.
+func (t *teller) affected(events []nameEvent) (list []nameEvent) {
+	for _, e := range events {
+		if e.subscription { // of one that is or was among the subscribed
+			if t.notices.events(e.name, map[string]bool{e.name: true}).Has(syntax.EventSubscriptionChange) {
+				list = append(list, e)
+			}
+			continue
+		}
+		if t.wants(e.name, syntax.EventMailboxName) || e.old != "" && t.wants(e.old, syntax.EventMailboxName) {
+			list = append(list, e)
+		}
+		if i := strings.LastIndexByte(e.name, delimiter); i > 0 && e.old == "" && t.wants(e.name[:i], syntax.EventMailboxName) {
+			list = append(list, nameEvent{name: e.name[:i]})
+		}
+	}
+	return list
 }
 
 // state is the LIST response that tells what a name stands for now.

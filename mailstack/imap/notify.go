@@ -183,7 +183,9 @@ func (s *Session) deliver() {
 		if err == nil {
 			return
 		}
-		s.fail("notifications", err) // which logs faults; the client has to ask for itself
+		if s.fail("notifications", err); s.ended { // faults are logged; the client has to ask for itself
+			return
+		}
 	}
 	s.overflow()
 }

@@ -246,6 +246,43 @@ func TestNotifySelected(t *testing.T) {
 	c.silent()
 }
 
+// Resynchronising clients hear of UIDs and modification sequences.
+func TestNotifySelectedWithQResync(t *testing.T) {
+	b := newBed(t, 0)
+	b.deliver(hello)
+	c := b.text("ENABLE QRESYNC", "SELECT INBOX", "NOTIFY SET (SELECTED (MessageNew (UID MODSEQ) MessageExpunge FlagChange)) (MAILBOXES Junk (MessageNew MessageExpunge))")
+	other := b.text("SELECT INBOX")
+	b.deliver(hello)
+	c.told("2 EXISTS")
+	if line := c.line(); !strings.HasPrefix(line, "* 2 FETCH (UID 2 MODSEQ (") {
+		t.Error(line)
+	}
+	other.ok(`STORE 1 +FLAGS (\Deleted)`)
+	if line := c.line(); !strings.HasPrefix(line, `* 1 FETCH (UID 1 FLAGS (\Deleted) MODSEQ (`) {
+		t.Error(line)
+	}
+	other.ok("EXPUNGE")
+	c.told("VANISHED 1")
+	other.add("Junk", "", hello)
+	if line := c.line(); !strings.Contains(line, " HIGHESTMODSEQ ") {
+		t.Error(line)
+	}
+}
+
+// A client that copies much into its own mailbox is not told of what it did, message by message.
+func TestNotifyOwnCopies(t *testing.T) {
+	b := newBed(t, 0)
+	for range 3 {
+		b.deliver(hello)
+	}
+	c := b.text("SELECT INBOX", "NOTIFY SET (SELECTED (MessageNew (UID) MessageExpunge))")
+	c.want("COPY 1:3 INBOX", "6 EXISTS")
+	c.ok("MOVE 1 INBOX")
+	b.deliver(hello)
+	c.told("7 EXISTS", "7 FETCH (UID 8)")
+	c.silent()
+}
+
 func TestNotifySelectedWithoutFlags(t *testing.T) {
 	b := newBed(t, 0)
 	b.deliver(hello)

@@ -17,7 +17,7 @@ type selected struct {
 	examined bool        // by EXAMINE
 	readOnly bool        // examined, or without any right to write
 	retell   bool        // the account has other rights than the client was told
-	made     []imap.UID  // new messages that the session has put here itself, if that matters
+	made     []imap.UID  // new messages that the session has put here itself, ascending; nil where that does not matter
 	saved    imap.UIDSet // what "$" stands for (RFC 5182)
 }
 

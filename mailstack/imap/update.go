@@ -63,7 +63,7 @@ func (s *Session) fetchNew(from imap.UID) {
 	f := s.fetcher(&call{}, syntax.Fetch{Items: s.notices.fetch})
 	f.seen = false
 	err := s.selected.view.Each(s.ctx, imap.UIDSet{{Start: from, Stop: s.selected.view.NextUID() - 1}}, func(m mailbox.Message) error {
-		if slices.Contains(mine, m.UID) {
+		if _, found := slices.BinarySearch(mine, m.UID); found {
 			return nil
 		}
 		f.chunk = append(f.chunk, m)
