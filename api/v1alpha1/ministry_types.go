@@ -228,6 +228,31 @@ type SecuritySpec struct {
 	// +optional
 	// +kubebuilder:default="1.2"
 	MinTLSVersion TLSVersion `json:"minTLSVersion,omitempty"`
+
+	// OAuth says whose tokens agents may log in with (OAUTHBEARER, RFC 7628); unset: nobody's.
+	// +optional
+	OAuth *OAuthSpec `json:"oauth,omitempty"`
+}
+
+// OAuthSpec names an identity provider. Its keys are given here, so that no cell has to reach it.
+type OAuthSpec struct {
+	// Issuer is the provider as its tokens name it (claim iss).
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Issuer string `json:"issuer"`
+
+	// Audience is this service as the tokens name it (claim aud).
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Audience string `json:"audience"`
+
+	// Keys is the provider's JSON Web Key Set (RFC 7517, 5).
+	// +required
+	// +kubebuilder:validation:MaxLength=65536
+	// +kubebuilder:validation:XValidation:rule="self.startsWith('{') && self.contains('\"keys\"')",message="must be a JSON Web Key Set, such as {\"keys\": [...]}"
+	Keys string `json:"keys"`
 }
 
 // MinistryStatus is what the operator found and did.

@@ -17,6 +17,7 @@ import (
 // Where a cell finds what it needs.
 const (
 	configKey = "cell.json"
+	keysKey   = "keys.json"
 	configDir = "/etc/messagerie/cell"
 	linkDir   = "/etc/messagerie/link"
 	dkimDir   = "/etc/messagerie/dkim"
@@ -40,6 +41,13 @@ type cellConfig struct {
 	Services        []string       `json:"services"`
 	Security        securityConfig `json:"security"`
 	Outbound        outboundConfig `json:"outbound"`
+	OAuth           *oauthConfig   `json:"oauth,omitempty"`
+}
+
+type oauthConfig struct {
+	Issuer   string `json:"issuer"`
+	Audience string `json:"audience"`
+	KeysFile string `json:"keysFile"`
 }
 
 type listenConfig struct {
@@ -92,6 +100,9 @@ func (in Input) Config() (string, error) {
 			Relay: p.Outbound.Relay,
 		},
 	}
+	if o := m.Security.OAuth; o != nil {
+		c.OAuth = &oauthConfig{Issuer: o.Issuer, Audience: o.Audience, KeysFile: configDir + "/" + keysKey}
+	}
 	for _, s := range m.Services {
 		c.Services = append(c.Services, string(s))
 	}
@@ -115,11 +126,15 @@ func MaxMessageBytes(p *v1alpha1.Platform) int64 {
 	return 25 << 20
 }
 
-// ConfigMap holds cell.json.
+// ConfigMap holds cell.json and the identity provider's keys, which the cell reads again when they change.
 func (in Input) ConfigMap(config string) *corev1ac.ConfigMapApplyConfiguration {
+	data := map[string]string{configKey: config}
+	if o := in.Ministry.Spec.Security.OAuth; o != nil {
+		data[keysKey] = o.Keys
+	}
 	return corev1ac.ConfigMap(naming.Cell, in.namespace()).
 		WithLabels(in.labels()).
-		WithData(map[string]string{configKey: config})
+		WithData(data)
 }
 
 // Digest identifies what a Pod takes in at its start only: its configuration, image and size. The Pod carries it, so that

@@ -65,7 +65,10 @@ func TestConfigIsUnderstood(t *testing.T) {
 	bare := input(func(in *specs.Input) {
 		in.Ministry.Spec = v1alpha1.MinistrySpec{Domains: in.Ministry.Spec.Domains}
 	})
-	for _, in := range []specs.Input{input(), relay, bare} {
+	tokens := input(func(in *specs.Input) {
+		in.Ministry.Spec.Security.OAuth = &v1alpha1.OAuthSpec{Issuer: "https://id.gouv.tg", Audience: "mail", Keys: `{"keys":[]}`}
+	})
+	for _, in := range []specs.Input{input(), relay, tokens, bare} {
 		if err := os.WriteFile(path, []byte(config(t, in)), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -76,6 +79,9 @@ func TestConfigIsUnderstood(t *testing.T) {
 		if c.Ministry != "finances" || c.SharedDomain != "gouv.tg" || c.Hostname != "mail.gouv.tg" || len(c.Domains) != 2 {
 			t.Errorf("config = %+v", c)
 		}
+	}
+	if keys := tokens.ConfigMap(config(t, tokens)).Data["keys.json"]; keys != `{"keys":[]}` {
+		t.Errorf("keys of the identity provider: %q", keys)
 	}
 	c, err := cell.LoadConfig(path)
 	if err != nil {
