@@ -10,24 +10,28 @@ import (
 )
 
 // logins measures a new connection and LOGIN on it, one after the other: under TLS, without where the peer allows it, and with
-// passwords that are kept as they should be.
+// passwords that are kept as they should be. Everybody has logged in before, as clients do all day: who remembers a password may.
 func (b *Bench) logins() []Measure {
 	login := func(name string, secure bool, user func(*server.Server, int) string, users int) Measure {
 		return Measure{Name: "imap/login/" + name, Unit: "logins/s", Better: Higher, Lanes: b.perServer(func(s *server.Server) func(context.Context, *Meter) error {
 			if !secure && s.IMAP == "" {
 				return nil
 			}
+			once := func(ctx context.Context, i int) error {
+				c, err := b.open(ctx, s, secure)
+				if err != nil {
+					return err
+				}
+				defer c.Disconnect()
+				return c.Login(ctx, user(s, i), server.Password)
+			}
 			return func(ctx context.Context, m *Meter) error {
+				if err := parallel(ctx, users, 2, once); err != nil {
+					return err
+				}
 				m.Begin()
 				defer m.End()
-				return m.repeat(ctx, b.Duration, b.Messages, func() error {
-					c, err := b.open(ctx, s, secure)
-					if err != nil {
-						return err
-					}
-					defer c.Disconnect()
-					return c.Login(ctx, user(s, m.Operations%users), server.Password)
-				})
+				return m.repeat(ctx, b.Duration, b.Messages, func() error { return once(ctx, m.Operations%users) })
 			}
 		})}
 	}
