@@ -39,11 +39,10 @@ func readEntry(r *database.Rows) Entry {
 	}
 }
 
-// scanEntry reads a whole row of messages, whose columns are in the order in which the table has them.
+// scanEntry reads a row of messages behind its mailbox, the columns in the order in which the table has them.
 func scanEntry(r *database.Record, keywords interned) (e Entry) {
-	r.Int() // mailbox
 	e.UID, e.ModSeq = imap.UID(r.Int()), uint64(r.Int())
-	r.Int() // added
+	r.Skip() // added
 	e.Flags.Bits, e.Flags.Keywords = uint32(r.Int()), keywords.intern(r.Text())
 	e.Date, e.SaveDate, e.Size, e.Content = r.Int(), r.Int(), uint32(r.Int()), ContentID(r.Int())
 	return e

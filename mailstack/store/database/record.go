@@ -85,6 +85,9 @@ func (r *Record) Int() int64 {
 	return 0
 }
 
+// Skip passes over the next column.
+func (r *Record) Skip() { r.next() }
+
 // Text is the next column, a text or a blob; nil for what is none. It is gone when the next record is read.
 func (r *Record) Text() []byte {
 	if kind, b := r.next(); kind >= 12 {

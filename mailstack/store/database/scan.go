@@ -15,8 +15,8 @@ const (
 	maxHeight    = 20 // of a b-tree: SQLite's own bound
 )
 
-// Scan calls read with the rows of a table WITHOUT ROWID whose first column, an integer, is key, in the order of its primary
-// key, until read returns an error, which it returns. It reads the table's pages itself (https://sqlite.org/fileformat2.html,
+// Scan calls read with the rows of a table WITHOUT ROWID whose first column, an integer, is key, from their second column on
+// and in the order of its primary key, until read returns an error, which it returns. It reads the table's pages itself (https://sqlite.org/fileformat2.html,
 // 1.6 and 2.1) because SQLite's virtual machine needs many times as long for a large range. What it sees is what other
 // queries of the same transaction see.
 func (c *Conn) Scan(table string, key int64, read func(*Record) error) error {
@@ -122,7 +122,6 @@ func (s *scan) cell(page []byte, at int, child int64, depth int) error {
 		s.past = true
 		return s.record.err()
 	}
-	s.record.reset(payload)
 	if err := s.read(&s.record); err != nil {
 		return err
 	}
