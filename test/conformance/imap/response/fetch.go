@@ -35,11 +35,8 @@ func (p *parser) itemName() string {
 	case "BODY":
 		name += "[" + p.section() + "]"
 	case "BINARY", "BINARY.SIZE":
-		part := ""
-		if p.peek() != ']' {
-			part = p.part()
-		}
-		name += "[" + part + "]"
+		// RFC 3516 has parts only; Dovecot and the suites that follow it know every section of BODY.
+		name += "[" + p.section() + "]"
 	default:
 		p.fail("BODY or BINARY before a section")
 	}
@@ -52,14 +49,6 @@ func (p *parser) itemName() string {
 		p.char('>')
 	}
 	return name
-}
-
-func (p *parser) part() string {
-	text := p.nzNumber(32).Text
-	for p.accept('.') {
-		text += "." + p.nzNumber(32).Text
-	}
-	return text
 }
 
 // section is section-spec, RFC 9051 section 9.
