@@ -166,6 +166,7 @@ func (s *Session) dismiss(text string) {
 	}
 	s.cancel()
 	_ = s.conn.SetReadDeadline(time.Unix(1, 0))
+	_ = s.conn.SetWriteDeadline(time.Now().Add(byeTimeout)) // a client that takes nothing does not hold this up
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.ended {

@@ -416,3 +416,21 @@ func (c *text) textRecent() *text {
 	c.recent = true
 	return c
 }
+
+// A client that takes nothing does not hold up a server that stops.
+func TestCloseBesideStuckClient(t *testing.T) {
+	b := newBed(t, 0)
+	b.deliver("Subject: large\n\n" + strings.Repeat(strings.Repeat("x", 70)+"\n", 10_000))
+	c := b.text("SELECT INBOX")
+	for range 20 { // more than the link takes
+		c.send("FETCH 1 BODY.PEEK[]")
+	}
+	time.Sleep(100 * time.Millisecond)
+	closed := make(chan struct{})
+	go func() { b.server.Close(); close(closed) }()
+	select {
+	case <-closed:
+	case <-time.After(4 * byeTimeout):
+		t.Fatal("the server waits for a client that takes nothing")
+	}
+}
