@@ -27,7 +27,8 @@ var (
 	only      = flag.String("only", "", "run what matches this regular expression: script/title")
 	steps     = flag.Int("steps", 0, "of each session of TestStress")
 	sessions  = flag.Int("sessions", 5, "of TestStress")
-	seed      = flag.Uint64("seed", 1, "of TestStress")
+	garbled   = flag.Int("noise", 0, "commands of TestNoise")
+	seed      = flag.Uint64("seed", 1, "of TestStress and TestNoise")
 	peer      = flag.String("reference", "", "start this server and test it: dovecot")
 )
 
@@ -48,6 +49,14 @@ func TestStress(t *testing.T) {
 	for i := range uint64(3) {
 		RunStress(t, chosen(t), Stress{Sessions: *sessions, Steps: *steps, Seed: *seed + i})
 	}
+}
+
+// TestNoise sends that server commands that are nearly right.
+func TestNoise(t *testing.T) {
+	if *garbled == 0 {
+		t.Skip("-noise 5000")
+	}
+	RunNoise(t, chosen(t), Noise{Commands: *garbled, Seed: *seed})
 }
 
 // chosen is the server that the flags name.

@@ -12,7 +12,7 @@ import (
 var (
 	enabled = flag.Bool("stack", false, "build and start our own mail stack and run the suites against it")
 	steps   = flag.Int("steps", 200, "of each session of TestStress")
-	seed    = flag.Uint64("seed", 1, "of TestStress")
+	seed    = flag.Uint64("seed", 1, "of TestStress and TestNoise")
 	only    = flag.String("only", "", "run the scripts and tests that match this regular expression, or this client only")
 )
 
@@ -46,6 +46,13 @@ func TestStress(t *testing.T) {
 	for i := range uint64(3) {
 		imap.RunStress(t, target, imap.Stress{Sessions: 6, Steps: *steps, Seed: *seed + i})
 	}
+}
+
+// TestNoise sends commands that are nearly right.
+func TestNoise(t *testing.T) {
+	s := started(t)
+	imap.RunNoise(t, imap.Target{Addr: s.IMAPS, TLS: s.TLS, User: s.User, Password: s.Password},
+		imap.Noise{Commands: 5000, Seed: *seed})
 }
 
 // TestClients runs the clients.
