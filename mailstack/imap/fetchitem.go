@@ -23,7 +23,7 @@ func (f *fetcher) item(item *syntax.FetchItem, m *mailbox.Message, content *comp
 		w.Raw(")")
 	case syntax.FetchInternalDate:
 		w.Raw("INTERNALDATE ")
-		w.DateTime(m.InternalDate())
+		w.DateTime(m.Date.Time())
 	case syntax.FetchSize:
 		w.Raw("RFC822.SIZE ")
 		w.Number(uint64(m.Size))

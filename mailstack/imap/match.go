@@ -106,9 +106,9 @@ func (c *compiler) compile(key syntax.SearchKey) (matcher, error) {
 		limit := c.now.Add(-time.Duration(k.Seconds) * time.Second).UnixMilli()
 		return func(m *candidate) verdict {
 			if k.Older {
-				return of(m.Date <= limit)
+				return of(m.Date.Milli() <= limit)
 			}
-			return of(m.Date >= limit)
+			return of(m.Date.Milli() >= limit)
 		}, nil
 	case syntax.Size:
 		return func(m *candidate) verdict {
@@ -227,7 +227,7 @@ func (c *compiler) date(k syntax.Date) matcher {
 		var when time.Time
 		switch k.Of {
 		case syntax.InternalDate:
-			when = m.InternalDate()
+			when = m.Date.Time()
 		case syntax.SavedDate: // RFC 8514, 4.3
 			when = time.UnixMilli(m.SaveDate)
 		case syntax.SentDate:

@@ -241,7 +241,7 @@ func TestAppend(t *testing.T) {
 	if status := c.append("Sent", `(\Seen) "02-Nov-2026 10:00:00 +0100" `, hello); !strings.HasPrefix(status, "OK [APPENDUID ") {
 		t.Error(status)
 	}
-	c.want("FETCH 1 (FLAGS INTERNALDATE)", `1 FETCH (FLAGS (\Seen) INTERNALDATE " 2-Nov-2026 09:00:00 +0000")`)
+	c.want("FETCH 1 (FLAGS INTERNALDATE)", `1 FETCH (FLAGS (\Seen) INTERNALDATE " 2-Nov-2026 10:00:00 +0100")`)
 	for _, test := range []struct{ name, mailbox, options, raw, want string }{
 		{"no mailbox", "Nowhere", "", hello, "NO [TRYCREATE]"},
 		{"flag", "Sent", `(\What) `, hello, "NO [CANNOT]"},

@@ -68,7 +68,7 @@ var sortKeys = map[syntax.SortBy]order.Key{
 
 // sortItem computes what the criteria compare.
 func sortItem(m *candidate, criteria []order.Criterion) order.Item {
-	item := order.Item{Number: m.Seq, Arrival: m.Date, Sent: sent(m), Size: int64(m.Size)}
+	item := order.Item{Number: m.Seq, Arrival: m.Date.Milli(), Sent: sent(m), Size: int64(m.Size)}
 	e := m.envelope
 	for _, c := range criteria {
 		switch c.Key {
@@ -93,7 +93,7 @@ func sortItem(m *candidate, criteria []order.Criterion) order.Item {
 // sent is the sent date in Unix milliseconds; without one that of arrival (RFC 5256, 2.2).
 func sent(m *candidate) int64 {
 	if m.content.Sent.IsZero() {
-		return m.Date
+		return m.Date.Milli()
 	}
 	return m.content.Sent.UnixMilli()
 }

@@ -41,7 +41,7 @@ func prepareMessages(messages []NewMessage, now time.Time) ([]newMessage, error)
 			m.Date = now
 		}
 		list[i].content = newContent(m.Raw, true)
-		list[i].entry = Entry{Flags: flags, Date: m.Date.UnixMilli(), Size: uint32(len(m.Raw))}
+		list[i].entry = Entry{Flags: flags, Date: DateOf(m.Date), Size: uint32(len(m.Raw))}
 	}
 	return list, nil
 }

@@ -169,7 +169,7 @@ func TestCopyAndMove(t *testing.T) {
 		}
 	}
 	list := messages(t, s, trash.ID)
-	if show(list) != `1: 2:\Seen+k 3:\Seen+k 4:\Seen+k 5:\Seen+k` || !list[4].InternalDate().Equal(date) {
+	if show(list) != `1: 2:\Seen+k 3:\Seen+k 4:\Seen+k 5:\Seen+k` || !list[4].Date.Time().Equal(date) {
 		t.Errorf("trash %q", show(list))
 	}
 	if got := show(messages(t, s, inbox.ID)); got != `1:\Seen+k 3:\Seen+k` {

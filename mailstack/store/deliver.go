@@ -162,7 +162,7 @@ func (p *delivery) apply(t *tx) error {
 		if err != nil {
 			return err
 		}
-		e := Entry{Content: id, Size: uint32(p.size()), Flags: p.flags[i], Date: p.InternalDate.UnixMilli()}
+		e := Entry{Content: id, Size: uint32(p.size()), Flags: p.flags[i], Date: DateOf(p.InternalDate)}
 		if p.placed[i], err = t.admit(a, m, e, nil); err != nil {
 			return err
 		}

@@ -2,7 +2,6 @@ package store
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -17,15 +16,12 @@ type ContentID int64
 type Entry struct {
 	ModSeq   uint64
 	Content  ContentID
-	Date     int64 // internal date, Unix milliseconds
+	Date     Date  // internal date
 	SaveDate int64 // when it came into this mailbox (RFC 8514), Unix milliseconds
 	Flags    FlagSet
 	UID      imap.UID
 	Size     uint32 // bytes
 }
-
-// InternalDate is the internal date (RFC 9051, 2.3.3) in UTC.
-func (e *Entry) InternalDate() time.Time { return time.UnixMilli(e.Date).UTC() }
 
 const entryColumns = "uid, modseq, flags, keywords, date, saved, size, content"
 
@@ -35,7 +31,7 @@ const entryWidth = 8
 func readEntry(r *database.Rows) Entry {
 	return Entry{
 		UID: imap.UID(r.Int(0)), ModSeq: uint64(r.Int(1)), Flags: FlagSet{uint32(r.Int(2)), r.Text(3)},
-		Date: r.Int(4), SaveDate: r.Int(5), Size: uint32(r.Int(6)), Content: ContentID(r.Int(7)),
+		Date: Date(r.Int(4)), SaveDate: r.Int(5), Size: uint32(r.Int(6)), Content: ContentID(r.Int(7)),
 	}
 }
 
@@ -44,7 +40,7 @@ func scanEntry(r *database.Record, keywords interned) (e Entry) {
 	e.UID, e.ModSeq = imap.UID(r.Int()), uint64(r.Int())
 	r.Skip() // added
 	e.Flags.Bits, e.Flags.Keywords = uint32(r.Int()), keywords.intern(r.Text())
-	e.Date, e.SaveDate, e.Size, e.Content = r.Int(), r.Int(), uint32(r.Int()), ContentID(r.Int())
+	e.Date, e.SaveDate, e.Size, e.Content = Date(r.Int()), r.Int(), uint32(r.Int()), ContentID(r.Int())
 	return e
 }
 

@@ -80,11 +80,11 @@ func TestIndex(t *testing.T) {
 		t.Fatalf("%+v, %v", m, err)
 	}
 	e := entries[0]
-	if e.UID != 1 || e.Size != 700 || !e.InternalDate().Equal(date) || e.SaveDate != now.UnixMilli() || e.Content == 0 ||
+	if e.UID != 1 || e.Size != 700 || !e.Date.Time().Equal(date) || e.SaveDate != now.UnixMilli() || e.Content == 0 ||
 		!e.Flags.Has(`\seen`) || !e.Flags.Has("work") || e.Flags.Has(imap.FlagDeleted) || e.Flags.Has("other") {
 		t.Errorf("%+v", e)
 	}
-	if entries[1].ModSeq != m.HighestModSeq || entries[0].ModSeq >= entries[1].ModSeq || entries[1].Date != now.UnixMilli() {
+	if entries[1].ModSeq != m.HighestModSeq || entries[0].ModSeq >= entries[1].ModSeq || entries[1].Date.Milli() != now.UnixMilli() {
 		t.Errorf("%+v in %+v", entries, m)
 	}
 	for name, err := range map[string]error{

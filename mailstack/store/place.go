@@ -48,7 +48,7 @@ func (t *tx) placeAll(a *accountState, m *mailboxState, entries []Entry, origin 
 func (t *tx) place(a *accountState, m *mailboxState, e *Entry) error {
 	e.UID, e.ModSeq, e.SaveDate = imap.UID(m.uidNext), t.nextModSeq(a), t.now.UnixMilli()
 	_, err := t.db.Exec("INSERT INTO messages (mailbox, added, "+entryColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		int64(m.id), e.ModSeq, uint32(e.UID), e.ModSeq, e.Flags.Bits, e.Flags.Keywords, e.Date, e.SaveDate, e.Size, int64(e.Content))
+		int64(m.id), e.ModSeq, uint32(e.UID), e.ModSeq, e.Flags.Bits, e.Flags.Keywords, int64(e.Date), e.SaveDate, e.Size, int64(e.Content))
 	if err != nil {
 		return fmt.Errorf("cannot add a message to mailbox %d: %w", m.id, err)
 	}

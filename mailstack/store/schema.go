@@ -77,7 +77,7 @@ CREATE TABLE messages (
   added    INTEGER NOT NULL, -- modseq when it came
   flags    INTEGER NOT NULL, -- bits, see flags.go
   keywords TEXT    NOT NULL, -- those without a bit, separated by spaces
-  date     INTEGER NOT NULL, -- internal date
+  date     INTEGER NOT NULL, -- internal date and its zone, see date.go
   saved    INTEGER NOT NULL, -- when it came into the mailbox
   size     INTEGER NOT NULL,
   content  INTEGER NOT NULL,

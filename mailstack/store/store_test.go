@@ -187,7 +187,7 @@ func TestDeliverAndRead(t *testing.T) {
 			t.Errorf("mailbox %+v", m)
 		}
 		list := messages(t, s, m.ID)
-		if len(list) != 1 || show(list) != `1:\Flagged+$label` || list[0].ModSeq != 2 || !list[0].InternalDate().Equal(date) || int(list[0].Size) != len(raw) {
+		if len(list) != 1 || show(list) != `1:\Flagged+$label` || list[0].ModSeq != 2 || !list[0].Date.Time().Equal(date) || int(list[0].Size) != len(raw) {
 			t.Errorf("messages %+v", list)
 		}
 		got, err := readMessage(ctx, s, m.ID, 1)

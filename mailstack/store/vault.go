@@ -36,7 +36,7 @@ func (t *tx) discard(a *accountState, mailbox string, entries []Entry, when int6
 		t.nextVault++
 		_, err := t.db.Exec(`INSERT INTO vault (account, id, mailbox, uid, flags, keywords, date, saved, size, content, expunged)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, int64(a.id), id, mailbox, uint32(e.UID), e.Flags.Bits, e.Flags.Keywords,
-			e.Date, e.SaveDate, e.Size, int64(e.Content), when)
+			int64(e.Date), e.SaveDate, e.Size, int64(e.Content), when)
 		if err != nil {
 			return fmt.Errorf("cannot put message %d into the vault: %w", e.UID, err)
 		}
@@ -51,7 +51,7 @@ func readVault(r *database.Rows) VaultEntry {
 		ID: r.Int(0), Mailbox: r.Text(1), Removed: time.UnixMilli(r.Int(2)).UTC(),
 		Entry: Entry{
 			UID: imap.UID(r.Int(3)), Flags: FlagSet{uint32(r.Int(5)), r.Text(6)},
-			Date: r.Int(7), SaveDate: r.Int(8), Size: uint32(r.Int(9)), Content: ContentID(r.Int(10)),
+			Date: Date(r.Int(7)), SaveDate: r.Int(8), Size: uint32(r.Int(9)), Content: ContentID(r.Int(10)),
 		},
 	}
 }

@@ -83,7 +83,7 @@ func TestVault(t *testing.T) {
 		t.Fatal(err)
 	}
 	v := list[0]
-	if !v.Removed.Equal(c.now) || v.Entry.Date != date.UnixMilli() || v.Entry.Size != 1000 || !v.Entry.Flags.Has("k") || v.Entry.SaveDate != c.now.UnixMilli() {
+	if !v.Removed.Equal(c.now) || v.Entry.Date.Milli() != date.UnixMilli() || v.Entry.Size != 1000 || !v.Entry.Flags.Has("k") || v.Entry.SaveDate != c.now.UnixMilli() {
 		t.Errorf("%+v", v)
 	}
 	if got, err := s.ReadContent(ctx, v.Entry.Content); err != nil || !bytes.Equal(got, raw) {
