@@ -91,7 +91,7 @@ func (f *fetcher) binaries(raw []byte) (parts [][]byte, err error) {
 	parts = make([][]byte, len(f.items))
 	for i, item := range f.items {
 		if item.Kind == syntax.FetchBinary || item.Kind == syntax.FetchBinarySize {
-			if parts[i], err = binarySection(raw, item.Section.Part); err != nil {
+			if parts[i], err = binarySection(raw, item.Section); err != nil {
 				return nil, err
 			}
 		}

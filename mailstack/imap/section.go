@@ -53,12 +53,14 @@ func partial(text []byte, p *imap.SectionPartial) []byte {
 	return text[p.Offset : p.Offset+min(p.Size, size-p.Offset)]
 }
 
-// binarySection is a part without its transfer encoding (RFC 3516, 4.2).
-func binarySection(raw []byte, path []int) ([]byte, error) {
-	if len(path) == 0 {
-		return raw, nil
+// binarySection is a part without its transfer encoding (RFC 3516, 4.2). Headers and texts have none of their own.
+func binarySection(raw []byte, s *syntax.Section) ([]byte, error) {
+	if len(s.Part) == 0 || s.Specifier != imap.PartSpecifierNone {
+		whole := *s
+		whole.Partial = nil
+		return section(raw, &whole), nil
 	}
-	part, ok := mime.Find(raw, path)
+	part, ok := mime.Find(raw, s.Part)
 	if !ok {
 		return nil, nil
 	}

@@ -78,7 +78,7 @@ func FuzzSections(f *testing.F) {
 				t.Fatalf("%v: %q of %q", item, got, raw)
 			}
 		}
-		_, _ = binarySection(raw, []int{int(first)})
+		_, _ = binarySection(raw, &syntax.Section{Part: []int{int(first)}})
 	})
 }
 

@@ -41,8 +41,8 @@ const (
 	FetchBody          // BODY: BODYSTRUCTURE without extension data
 	FetchBodyStructure //
 	FetchBodySection   // BODY[...]: has a Section
-	FetchBinary        // BINARY[...]: has a Section of part numbers (RFC 3516)
-	FetchBinarySize    // BINARY.SIZE[...]: has a Section of part numbers (RFC 3516)
+	FetchBinary        // BINARY[...]: has a Section (RFC 3516; any one, not only numbers: clients use that)
+	FetchBinarySize    // BINARY.SIZE[...]: has a Section (RFC 3516; any one, not only numbers: clients use that)
 	FetchRFC822        // as BODY[] (RFC 3501)
 	FetchRFC822Header  // as BODY.PEEK[HEADER] (RFC 3501)
 	FetchRFC822Text    // as BODY[TEXT] (RFC 3501)
@@ -183,10 +183,10 @@ func sectionItem(r *wire.Reader, word string) (item FetchItem, err error) {
 		item.Section, err = sectionSpec(r)
 	case "BINARY", "BINARY.PEEK":
 		item.Kind = FetchBinary
-		item.Section, err = binarySection(r)
+		item.Section, err = sectionSpec(r)
 	case "BINARY.SIZE":
 		item.Kind = FetchBinarySize
-		item.Section, err = binarySection(r)
+		item.Section, err = sectionSpec(r)
 		return item, err
 	default:
 		err = wire.BadFound("item of FETCH with a section", word, "BODY, BODY.PEEK, BINARY, BINARY.PEEK, BINARY.SIZE")

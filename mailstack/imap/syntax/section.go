@@ -64,16 +64,7 @@ func (s *Section) specify(r *wire.Reader, word string) (err error) {
 	return err
 }
 
-// binarySection takes the section of BINARY: numbers, and the closing bracket (RFC 3516, section 7).
-func binarySection(r *wire.Reader) (*Section, error) {
-	s, err := sectionSpec(r)
-	if err == nil && s.Specifier != imap.PartSpecifierNone {
-		err = wire.Bad("section of BINARY is not a part")
-	}
-	return s, err
-}
-
-// partial takes "<offset.size>" if that is next.
+// partial takes "<offset.size>" or "<offset>" if that is next.
 func (s *Section) partial(r *wire.Reader) error {
 	if !r.Accept('<') {
 		return nil
@@ -82,15 +73,14 @@ func (s *Section) partial(r *wire.Reader) error {
 	if err != nil {
 		return err
 	}
-	if err = r.Expect('.'); err != nil {
-		return err
-	}
-	size, err := r.Number64()
-	if err != nil {
-		return err
-	}
-	if size == 0 {
-		return wire.Bad("size of partial is zero")
+	size := uint64(math.MaxInt64) // without it, the rest: clients use that
+	if r.Accept('.') {
+		if size, err = r.Number64(); err != nil {
+			return err
+		}
+		if size == 0 {
+			return wire.Bad("size of partial is zero")
+		}
 	}
 	// The end of the range must be a number too.
 	s.Partial = &imap.SectionPartial{Offset: int64(offset), Size: int64(min(size, math.MaxInt64-offset))}
