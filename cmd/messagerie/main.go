@@ -62,7 +62,7 @@ func newRoot() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(newUp(), newDown(), newStatus(), newOperator(), newKubectl("kubectl"), newKubectl("apply"),
-		newKubectl("get"), newAccounts(), newLoadTest(), newDoctor(), newVersion())
+		newKubectl("get"), newAccounts(), newMailbox(), newLoadTest(), newDoctor(), newVersion())
 	return root
 }
 

@@ -1,4 +1,5 @@
-// Command stackd is what the system's Pods run: a gateway, a cell or a worker of a load test. Inside a cell's Pod it also manages accounts.
+// Command stackd is what the system's Pods run: a gateway, a cell or a worker of a load test. Inside a cell's Pod it also manages
+// accounts and their mail.
 package main
 
 import (
@@ -22,6 +23,13 @@ Usage:
   stackd loadworker --config FILE
   stackd accounts list [--socket PATH] [-o table|json]
   stackd accounts set-password [--socket PATH] ADDRESS     (password on standard input)
+  stackd mailbox describe [--socket PATH] ADDRESS
+  stackd mailbox export [--socket PATH] [--mailbox NAME] ADDRESS     (a tar stream on standard output)
+  stackd mailbox import [--socket PATH] ADDRESS                      (a tar stream on standard input)
+  stackd mailbox digests [--socket PATH] [--mailbox NAME] [--after UID] ADDRESS
+  stackd mailbox vault [--socket PATH] ADDRESS
+  stackd mailbox restore [--socket PATH] [--mailbox NAME] [--since TIME] ADDRESS   (or ids on standard input)
+  stackd mailbox hold [--socket PATH] ADDRESS on|off
   stackd version [-o table|json]
 
 Example:
@@ -62,11 +70,13 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 		return serve(ctx, args[0], args[1:])
 	case "accounts":
 		return accounts(ctx, args[1:], in, out)
+	case "mailbox":
+		return mailbox(ctx, args[1:], in, out)
 	case "version":
 		return printVersion(args[1:], out)
 	case "help", "-h", "--help":
 		fmt.Fprint(out, usage)
 		return nil
 	}
-	return fmt.Errorf("%w: found the command %q; accepted are cell, gateway, loadworker, accounts, version", errUsage, args[0])
+	return fmt.Errorf("%w: found the command %q; accepted are cell, gateway, loadworker, accounts, mailbox, version", errUsage, args[0])
 }

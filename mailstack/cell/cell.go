@@ -185,12 +185,14 @@ func (c *cell) run(ctx context.Context) error {
 			}
 		})
 	}
-	adminServer := admin.NewServer(&backend{store: c.store, config: c.config}, c.log)
+	admins := &backend{store: c.store, config: c.config}
+	adminServer := admin.NewServer(admins, c.log)
+	socketServer := admin.NewSocketServer(admins, &mailboxes{store: c.store, log: c.log}, c.log)
 	healthServer := c.healthServer()
 	serve("SMTP", c.smtp.Serve)
 	serve("admin", func() error { return ended(adminServer.Serve(tls.NewListener(c.adminListen, c.adminTLS))) })
 	if c.adminUnix != nil {
-		serve("admin socket", func() error { return ended(adminServer.Serve(c.adminUnix)) })
+		serve("admin socket", func() error { return ended(socketServer.Serve(c.adminUnix)) })
 	}
 	serve("health", func() error { return ended(healthServer.Serve(c.health)) })
 	// Links outlive ctx, so that sessions can be told.
@@ -214,6 +216,7 @@ func (c *cell) run(ctx context.Context) error {
 	_ = c.smtp.Close()
 	unlink()
 	shutdown(drain, adminServer)
+	shutdown(drain, socketServer)
 	shutdown(drain, healthServer)
 	wg.Wait()
 	c.indexes.Close()

@@ -33,6 +33,14 @@ func (t *tx) admit(a *accountState, m *mailboxState, e Entry, origin any) (Place
 // placeAll puts messages at the end of a mailbox, charges its account and tells of them. It changes and returns the
 // entries. The contents' references are the caller's business.
 func (t *tx) placeAll(a *accountState, m *mailboxState, entries []Entry, origin any) ([]Entry, error) {
+	for i := range entries {
+		entries[i].SaveDate = t.now.UnixMilli()
+	}
+	return t.placeSaved(a, m, entries, origin)
+}
+
+// placeSaved is placeAll of messages that keep the save dates they have.
+func (t *tx) placeSaved(a *accountState, m *mailboxState, entries []Entry, origin any) ([]Entry, error) {
 	if err := m.hasRoom(len(entries)); err != nil {
 		return nil, err
 	}
@@ -46,7 +54,7 @@ func (t *tx) placeAll(a *accountState, m *mailboxState, entries []Entry, origin 
 }
 
 func (t *tx) place(a *accountState, m *mailboxState, e *Entry) error {
-	e.UID, e.ModSeq, e.SaveDate = imap.UID(m.uidNext), t.nextModSeq(a), t.now.UnixMilli()
+	e.UID, e.ModSeq = imap.UID(m.uidNext), t.nextModSeq(a)
 	_, err := t.db.Exec("INSERT INTO messages (mailbox, added, "+entryColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		int64(m.id), e.ModSeq, uint32(e.UID), e.ModSeq, e.Flags.Bits, e.Flags.Keywords, int64(e.Date), e.SaveDate, e.Size, int64(e.Content))
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/httpstream"
@@ -58,6 +59,8 @@ func ExecInCell(ctx context.Context, dir string, m *v1alpha1.Ministry, in io.Rea
 	switch {
 	case errors.As(err, &exit) && exit.Code == exitNotHere:
 		return ErrNotHere
+	case errors.As(err, &exit) && failure.Len() > 0:
+		return errors.New(strings.TrimPrefix(strings.TrimSpace(failure.String()), "stackd: "))
 	case err != nil:
 		return fmt.Errorf("%w: %s", err, bytes.TrimSpace(failure.Bytes()))
 	}
