@@ -86,6 +86,11 @@ func (p *parser) code() Code {
 		default:
 			p.fail("LONGENTRIES, MAXSIZE, TOOMANY or NOPRIVATE")
 		}
+	case "URLMECH", "ANNOTATIONS", "ANNOTATE", "REFERRAL", "UNDEFINED-FILTER", "MAXCONVERTMESSAGES", "MAXCONVERTPARTS", "TOOFEW":
+		// Registered, and of extensions that this suite does not cover: RFC 4467, 5257, 2221, 5466, 5259.
+		if p.accept(' ') {
+			one(Node{Text: p.while("arguments", func(b byte) bool { return b >= ' ' && b < 0x7f && b != ']' })})
+		}
 	default:
 		if !bareCodes[c.Name] {
 			p.pos = start
