@@ -10,14 +10,17 @@ import (
 	"gouv.tg/messagerie/mailstack/store/database"
 )
 
-// changeChunk is how many messages one operation changes: the writer must not be busy for long.
-const changeChunk = 500
+// How many messages one operation changes: the writer must not be busy for long.
+const (
+	changeChunk = 500  // of which each takes several statements
+	flagChunk   = 2000 // of which many share one
+)
 
 // inChunks runs an operation on a mailbox for every chunk of UIDs.
-func (s *Store) inChunks(ctx context.Context, what string, id MailboxID, uids []imap.UID,
+func (s *Store) inChunks(ctx context.Context, what string, id MailboxID, uids []imap.UID, size int,
 	apply func(*tx, *accountState, *mailboxState, []imap.UID) error, done func()) error {
 	uids = sorted(uids)
-	for chunk := range slices.Chunk(uids, changeChunk) {
+	for chunk := range slices.Chunk(uids, size) {
 		err := s.mailboxOp(ctx, what, id, func(t *tx, a *accountState, m *mailboxState) error { return apply(t, a, m, chunk) })
 		if err != nil {
 			return err
@@ -64,61 +67,69 @@ func (s *Store) SetFlags(ctx context.Context, id MailboxID, uids []imap.UID, cha
 	}
 	var some []Entry
 	var left []imap.UID
-	err = s.inChunks(ctx, "set flags", id, uids, func(t *tx, a *accountState, m *mailboxState, chunk []imap.UID) (err error) {
+	err = s.inChunks(ctx, "set flags", id, uids, flagChunk, func(t *tx, a *accountState, m *mailboxState, chunk []imap.UID) (err error) {
 		some, left, err = t.setFlags(a, m, chunk, change, set, origin)
 		return err
 	}, func() { entries, modified = append(entries, some...), append(modified, left...) })
 	return entries, modified, err
 }
 
+// setFlags looks at all messages before it changes the first: a change that cannot be applied to one of them has no effect.
 func (t *tx) setFlags(a *accountState, m *mailboxState, uids []imap.UID, change FlagChange, flags FlagSet, origin any) (entries []Entry, modified []imap.UID, err error) {
-	var changed []Entry
-	var modseq uint64
-	for _, uid := range uids {
-		e, found, err := t.entry(m, uid)
+	var runs runs
+	type changed struct {
+		at int // in entries
+		to FlagSet
+	}
+	var list []changed
+	for near := range stretches(uids) {
+		err := t.stretch(m, near, func(e Entry, asked bool) error {
+			if !asked {
+				runs.keep(e.Flags)
+				return nil
+			}
+			if change.UnchangedSince != nil && e.ModSeq > *change.UnchangedSince {
+				runs.keep(e.Flags)
+				modified = append(modified, e.UID)
+				return nil
+			}
+			to, err := change.Apply(e.Flags, flags)
+			if err != nil {
+				return err
+			}
+			if to != e.Flags {
+				runs.change(e.UID, e.Flags, to)
+				list = append(list, changed{len(entries), to})
+			}
+			entries = append(entries, e)
+			return nil
+		})
 		if err != nil {
 			return nil, nil, err
 		}
-		if !found {
-			continue
-		}
-		if change.UnchangedSince != nil && e.ModSeq > *change.UnchangedSince {
-			modified = append(modified, uid)
-			continue
-		}
-		to, err := change.Apply(e.Flags, flags)
-		if err != nil {
+		runs.endAll()
+	}
+	if len(list) == 0 {
+		return entries, modified, nil
+	}
+	modseq := t.nextModSeq(a)
+	for i := range runs.grown {
+		if err := t.reflag(m, &runs.grown[i], modseq); err != nil {
 			return nil, nil, err
 		}
-		if to != e.Flags {
-			if modseq == 0 {
-				modseq = t.nextModSeq(a)
-			}
-			if err := t.reflag(m, &e, to, modseq); err != nil {
-				return nil, nil, err
-			}
-			changed = append(changed, e)
-		}
-		entries = append(entries, e)
 	}
-	if len(changed) > 0 {
-		t.tell(m, EventFlags, origin, changed...)
+	told := make([]Entry, len(list))
+	for i, c := range list {
+		e := &entries[c.at]
+		m.count(e, -1)
+		e.Flags, e.ModSeq = c.to, modseq
+		m.count(e, 1)
+		told[i] = *e
 	}
-	return entries, modified, nil
-}
-
-func (t *tx) reflag(m *mailboxState, e *Entry, to FlagSet, modseq uint64) error {
-	_, err := t.db.Exec("UPDATE messages SET modseq = ?, flags = ?, keywords = ? WHERE mailbox = ? AND uid = ?",
-		modseq, to.Bits, to.Keywords, int64(m.id), uint32(e.UID))
-	if err != nil {
-		return fmt.Errorf("cannot set the flags of message %d in mailbox %d: %w", e.UID, m.id, err)
-	}
-	m.count(e, -1)
-	e.Flags, e.ModSeq = to, modseq
-	m.count(e, 1)
 	m.modseq = modseq
 	t.touchMailbox(m)
-	return nil
+	t.tell(m, EventFlags, origin, told...)
+	return entries, modified, nil
 }
 
 // Expunge removes those of the messages that have \Deleted; uids nil means all that have it. It returns
@@ -132,7 +143,7 @@ func (s *Store) Expunge(ctx context.Context, id MailboxID, uids []imap.UID, orig
 		}
 	}
 	var all, some []Entry
-	err := s.inChunks(ctx, "expunge", id, uids, func(t *tx, a *accountState, m *mailboxState, chunk []imap.UID) (err error) {
+	err := s.inChunks(ctx, "expunge", id, uids, changeChunk, func(t *tx, a *accountState, m *mailboxState, chunk []imap.UID) (err error) {
 		some, err = t.expunge(a, m, chunk, origin)
 		return err
 	}, func() { all = append(all, some...) })
@@ -157,16 +168,11 @@ func (s *Store) deletedUIDs(ctx context.Context, id MailboxID) ([]imap.UID, erro
 }
 
 func (t *tx) expunge(a *accountState, m *mailboxState, uids []imap.UID, origin any) ([]Entry, error) {
-	var entries []Entry
-	for _, uid := range uids {
-		e, found, err := t.entry(m, uid)
-		if err != nil {
-			return nil, err
-		}
-		if found && e.Flags.deleted() != 0 {
-			entries = append(entries, e)
-		}
+	entries, _, err := t.entries(m, uids)
+	if err != nil {
+		return nil, err
 	}
+	entries = slices.DeleteFunc(entries, func(e Entry) bool { return e.Flags.deleted() == 0 })
 	return t.remove(a, m, entries, origin)
 }
 

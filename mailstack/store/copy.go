@@ -28,7 +28,7 @@ func (s *Store) Copy(ctx context.Context, from MailboxID, uids []imap.UID, to Ma
 // stands in the way; what moves to another account goes to the vault of the first as well. Otherwise like Copy.
 func (s *Store) Move(ctx context.Context, from MailboxID, uids []imap.UID, to MailboxID, rights Rights, origin any) (src, dst []imap.UID, uidValidity uint32, err error) {
 	var someSrc, someDst []imap.UID
-	err = s.inChunks(ctx, "move messages", from, uids, func(t *tx, a *accountState, m *mailboxState, chunk []imap.UID) (err error) {
+	err = s.inChunks(ctx, "move messages", from, uids, changeChunk, func(t *tx, a *accountState, m *mailboxState, chunk []imap.UID) (err error) {
 		someSrc, someDst, uidValidity, err = t.transfer(a, m, to, chunk, rights, origin, true)
 		return err
 	}, func() { src, dst = append(src, someSrc...), append(dst, someDst...) })

@@ -68,18 +68,3 @@ func (t *tx) entry(m *mailboxState, uid imap.UID) (e Entry, found bool, err erro
 	}
 	return e, found, err
 }
-
-// entries reads the messages that exist.
-func (t *tx) entries(m *mailboxState, uids []imap.UID) (entries []Entry, bytes int64, err error) {
-	for _, uid := range uids {
-		e, found, err := t.entry(m, uid)
-		if err != nil {
-			return nil, 0, err
-		}
-		if found {
-			entries = append(entries, e)
-			bytes += int64(e.Size)
-		}
-	}
-	return entries, bytes, nil
-}
