@@ -45,7 +45,7 @@ func (p *parser) itemName() string {
 		if name == "BINARY.SIZE" {
 			p.fail("no origin")
 		}
-		name += "<" + p.number(32).Text + ">"
+		name += "<" + p.number(63).Text + ">" // a request has number64, RFC 9051 section 9 (partial-range)
 		p.char('>')
 	}
 	return name
