@@ -305,6 +305,10 @@ func (c *cell) serveStream(ctx context.Context, st *link.Stream) {
 		c.auth.serve(ctx, st)
 	case link.ProtocolDirectory:
 		c.addresses.serve(ctx, st)
+	case link.ProtocolDelivery:
+		if err := c.smtp.HandleDelivery(streams.NewConn(st, st.Header.RemoteAddr)); err != nil {
+			c.log.Warn("deliveries over a link broke off", "error", err)
+		}
 	case link.ProtocolLMTP:
 		_ = c.smtp.HandleLMTP(streams.NewConn(st, st.Header.RemoteAddr))
 	case link.ProtocolIMAP:

@@ -43,7 +43,7 @@ func TestMXDelivers(t *testing.T) {
 		d.smtp("DATA", "354")
 		d.smtp("Subject: x\r\n\r\n..dot\r\n\xe9 long "+strings.Repeat("y", 5000)+"\r\n.", "250 2.6.0")
 		msgs := a.stored()
-		if len(msgs) != 1 || msgs[0].from != "odd name@example.com" || !slices.Equal(msgs[0].to, []string{"afi@gouv.tg", "kofi@a.gouv.tg"}) {
+		if len(msgs) != 1 || msgs[0].from != `"odd name"@example.com` || !slices.Equal(msgs[0].to, []string{"afi@gouv.tg", "kofi@a.gouv.tg"}) {
 			t.Fatalf("stored %+v", msgs)
 		}
 		head, body, _ := strings.Cut(msgs[0].body, "Subject: ")

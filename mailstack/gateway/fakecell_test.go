@@ -18,6 +18,7 @@ import (
 	gosmtp "github.com/emersion/go-smtp"
 
 	"gouv.tg/messagerie/mailstack/link"
+	"gouv.tg/messagerie/mailstack/link/handover"
 	"gouv.tg/messagerie/mailstack/link/linktest"
 )
 
@@ -150,8 +151,10 @@ func (c *fakeCell) stream(ctx context.Context, st *link.Stream) {
 		c.auth(st)
 	case link.ProtocolDirectory:
 		c.feed(ctx, st)
-	case link.ProtocolLMTP, link.ProtocolSubmission:
+	case link.ProtocolSubmission:
 		c.smtp(st)
+	case link.ProtocolDelivery:
+		handover.Serve(st, fakeDelivery{&fakeSession{cell: c, header: st.Header}}, handover.Limits{Octets: 64 << 20})
 	case link.ProtocolIMAP:
 		c.imap(st)
 	}
@@ -239,17 +242,16 @@ func (c *fakeCell) imap(st *link.Stream) {
 	}
 }
 
-// smtp serves one stream with go-smtp.
+// smtp serves one submission stream with go-smtp.
 func (c *fakeCell) smtp(st *link.Stream) {
-	lmtp := st.Header.Protocol == link.ProtocolLMTP
-	if !lmtp && !c.redeem(st.Header.Ticket) {
+	if !c.redeem(st.Header.Ticket) {
 		io.WriteString(st, "421 no\r\n")
 		return
 	}
 	srv := gosmtp.NewServer(gosmtp.BackendFunc(func(*gosmtp.Conn) (gosmtp.Session, error) {
 		return &fakeSession{cell: c, header: st.Header}, nil
 	}))
-	srv.LMTP, srv.Domain, srv.EnableDSN = lmtp, "cell", true
+	srv.Domain, srv.EnableDSN = "cell", true
 	srv.ErrorLog, srv.MaxLineLength = quietLog{}, 0
 	l := &oneConn{conn: st, done: make(chan struct{})}
 	srv.Serve(l)
@@ -314,7 +316,7 @@ func (s *fakeSession) Rcpt(to string, _ *gosmtp.RcptOptions) error {
 	if e := s.cell.fail[to]; e != nil {
 		return e
 	}
-	if s.header.Protocol == link.ProtocolLMTP && !slices.Contains(s.cell.accounts, to) {
+	if s.header.Protocol == link.ProtocolDelivery && !slices.Contains(s.cell.accounts, to) {
 		return &gosmtp.SMTPError{Code: 550, EnhancedCode: gosmtp.EnhancedCode{5, 1, 1}, Message: "cell knows no such user"}
 	}
 	s.msg.to = append(s.msg.to, to)
@@ -338,6 +340,25 @@ func (s *fakeSession) Data(r io.Reader) error {
 
 func (s *fakeSession) Reset()        {}
 func (s *fakeSession) Logout() error { return nil }
+
+// fakeDelivery is a session of deliveries.
+type fakeDelivery struct{ *fakeSession }
+
+func (d fakeDelivery) Mail(m handover.Mail) error {
+	return d.fakeSession.Mail(m.From, &gosmtp.MailOptions{EnvelopeID: m.EnvelopeID})
+}
+
+func (d fakeDelivery) Rcpt(to string) error { return d.fakeSession.Rcpt(to, nil) }
+
+func (d fakeDelivery) Data(r io.Reader) []error {
+	results := make([]error, len(d.msg.to))
+	if err := d.fakeSession.Data(r); err != nil {
+		for i := range results {
+			results[i] = err
+		}
+	}
+	return results
+}
 
 // stored takes the messages so far.
 func (c *fakeCell) stored() []fakeMessage {

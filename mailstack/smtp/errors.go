@@ -14,6 +14,7 @@ import (
 var (
 	errUnknownRecipient  = reply(550, 5, 1, 1, "no such address here")
 	errDisabledRecipient = reply(550, 5, 2, 1, "this mailbox is disabled")
+	errBadSender         = reply(553, 5, 1, 7, "sender address is not valid")
 	errBadRecipient      = reply(553, 5, 1, 3, "recipient address is not valid")
 	errOverQuota         = reply(452, 4, 2, 2, "mailbox is over its quota")
 	errRelayingDenied    = reply(550, 5, 7, 1, "relaying denied")

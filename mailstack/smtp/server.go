@@ -1,4 +1,4 @@
-// Package smtp takes mail into a cell: message submission by agents (RFC 6409) and local delivery (LMTP, RFC 2033).
+// Package smtp takes mail into a cell: message submission by agents (RFC 6409) and local delivery (package handover, and LMTP, RFC 2033).
 //
 // Both speak on streams that a gateway opened. A submission arrives already authenticated; its account is that of the
 // connection. An acknowledgement is only sent once the store has the message on disk.
@@ -45,12 +45,12 @@ type Relay interface {
 // Counts are what a Server has done since it started.
 type Counts struct {
 	Submitted  int64 // messages accepted from agents
-	Delivered  int64 // messages accepted over LMTP
+	Delivered  int64 // messages accepted for mailboxes here
 	Recipients int64 // mailboxes here that messages were put into
 	Refused    int64 // recipients and messages refused for good
 }
 
-// Server serves submission and LMTP sessions.
+// Server serves submissions and deliveries.
 type Server struct {
 	store   *store.Store
 	options Options
@@ -58,6 +58,7 @@ type Server struct {
 
 	submission, lmtp               *smtp.Server
 	submissionStreams, lmtpStreams *streams.Listener
+	deliveries                     open
 	large                          chan struct{} // a place for each large message held in memory at once
 
 	submitted, delivered, recipients, refused, sessions atomic.Int64
@@ -87,7 +88,7 @@ func New(st *store.Store, o Options) *Server {
 	s.submission.MaxMessageBytes = o.MaxMessageBytes
 	s.submission.MaxLineLength = 16 << 10
 	s.lmtp = s.newServer(func(c *smtp.Conn, conn *streams.Conn) smtp.Session {
-		return &delivery{server: s, conn: c, stream: conn}
+		return &lmtp{delivery{server: s}, c}
 	})
 	s.lmtp.LMTP = true
 	s.lmtp.EnableDSN = true // for ENVID
@@ -132,6 +133,7 @@ func (s *Server) HandleLMTP(c *streams.Conn) error { return s.lmtpStreams.Serve(
 
 // Close ends all sessions. Transactions that have not been acknowledged are the sender's to repeat.
 func (s *Server) Close() error {
+	s.deliveries.close()
 	err := errors.Join(s.submission.Close(), s.lmtp.Close())
 	_ = s.submissionStreams.Close() // which the library only closes if it serves already
 	_ = s.lmtpStreams.Close()

@@ -66,7 +66,7 @@ func (u *submission) rcpt(to string) error {
 		account, err := s.account(ctx, to, u.size)
 		switch {
 		case err == nil:
-			u.local = append(u.local, recipient{to, account})
+			u.local = append(u.local, recipient{path: to, account: account})
 			return nil
 		case own || err != errUnknownRecipient:
 			return err

@@ -49,10 +49,11 @@ type session struct {
 	peer   *smtp.Peer
 
 	mail   smtp.Mail
-	owner  string           // ministry of target
-	target *upstream.Client // stays for the next transaction
-	begun  bool             // the transaction has begun there
-	rcpts  []string         // accepted, as often as they were given
+	owner  string             // ministry of target
+	target *upstream.Delivery // stays for the next transaction
+	begun  bool               // the transaction has begun there
+	reused bool               // the target is of an earlier transaction
+	rcpts  []string           // accepted, as often as they were given
 }
 
 func (s *session) Login(string, []byte, func([]byte) ([]byte, error)) error {
@@ -116,7 +117,14 @@ func (s *session) rcpt(to smtp.Path) error {
 			return nil
 		}
 	}
-	if err := s.target.Rcpt(address); err != nil {
+	err = s.target.Rcpt(address)
+	if err != nil && s.reused && s.target.Dead() && s.target.Accepted() == 0 { // the stream ended after its last transaction
+		s.drop()
+		if err = s.begin(ministry); err == nil {
+			err = s.target.Rcpt(address)
+		}
+	}
+	if err != nil {
 		return err
 	}
 	s.rcpts = append(s.rcpts, address)
@@ -151,32 +159,28 @@ func (s *Service) locate(to smtp.Path) (address, ministry string, err error) {
 	return address, owner.Ministry, nil
 }
 
-// begin starts the transaction at the owner's cell, on the dialogue of the last one if that was with the same.
+// begin starts the transaction at the owner's cell, on the stream of the last one if that was with the same.
 func (s *session) begin(ministry string) error {
 	if s.target != nil && s.owner == ministry && !s.target.Dead() {
-		err := s.target.Mail(s.mail)
-		if !s.target.Dead() {
-			s.begun = err == nil
-			return err
-		}
+		s.target.Mail(s.mail)
+		s.begun, s.reused = true, true
+		return nil
 	}
 	s.drop()
 	hello := s.peer.Hello
 	if s.kind == Relay {
 		hello = s.svc.Hostname
 	}
-	target, err := upstream.Open(s.svc.Cells, ministry, link.Header{
-		Protocol:   link.ProtocolLMTP,
+	target, err := upstream.OpenDelivery(s.svc.Cells, ministry, link.Header{
 		RemoteAddr: s.peer.Conn.RemoteAddr().String(),
 		TLSVersion: s.peer.TLSVersion(),
 	}, hello)
 	if err != nil {
 		return err
 	}
-	s.target, s.owner = target, ministry
-	err = target.Mail(s.mail)
-	s.begun = err == nil
-	return err
+	target.Mail(s.mail)
+	s.target, s.owner, s.begun, s.reused = target, ministry, true, false
+	return nil
 }
 
 func (s *session) Data(r io.Reader) []error {
@@ -221,7 +225,7 @@ func (s *session) drop() {
 	if s.target != nil {
 		s.target.Abort()
 	}
-	s.target, s.owner, s.begun = nil, "", false
+	s.target, s.owner, s.begun, s.reused = nil, "", false, false
 }
 
 func (s *session) Close() { s.drop() }

@@ -112,9 +112,9 @@ func (s *session) Rcpt(to smtp.Path) error {
 }
 
 func (s *session) Data(r io.Reader) []error {
-	results := s.cell.Data("", r)
-	s.svc.Messages.Inc(kind, smtp.Result(results[0]))
-	return results
+	err := s.cell.Data("", r)
+	s.svc.Messages.Inc(kind, smtp.Result(err))
+	return []error{err}
 }
 
 func (s *session) Reset() { s.cell.Done() }

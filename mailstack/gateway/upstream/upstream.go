@@ -1,4 +1,4 @@
-// Package upstream speaks SMTP and LMTP to a cell over a stream of its link, and turns what the cell says into replies for
+// Package upstream speaks SMTP, or the protocol of deliveries, to a cell over a stream of its link, and turns what the cell says into replies for
 // the peer of the gateway.
 package upstream
 
@@ -30,28 +30,21 @@ var Unreachable = smtp.Fail(451, 4, 4, 1, "Destination is not reachable at the m
 
 var errLost = smtp.Fail(451, 4, 4, 2, "Connection to the destination was lost")
 
-// Client is one dialogue with a cell. It is not safe for concurrent use.
+// Client is one submission dialogue with a cell. It is not safe for concurrent use.
 type Client struct {
 	smtp *gosmtp.Client
-	lmtp bool
-	to   []string // recipients accepted, in order
-	open bool     // a transaction is under way
+	open bool // a transaction is under way
 	dead bool
 }
 
-// Open starts a dialogue of the protocol that h names. hello is what to call oneself.
+// Open starts a submission dialogue. hello is what to call oneself.
 func Open(m *cells.Manager, ministry string, h link.Header, hello string) (*Client, error) {
 	st, err := m.Open(ministry, h)
 	if err != nil {
 		return nil, Unreachable
 	}
 	conn := guard.NewConn(st, idleTimeout)
-	c := &Client{lmtp: h.Protocol == link.ProtocolLMTP}
-	if c.lmtp {
-		c.smtp = gosmtp.NewClientLMTP(conn)
-	} else {
-		c.smtp = gosmtp.NewClient(conn)
-	}
+	c := &Client{smtp: gosmtp.NewClient(conn)}
 	c.smtp.CommandTimeout, c.smtp.SubmissionTimeout = commandTimeout, storeTimeout
 	if err := c.smtp.Hello(hello); err != nil {
 		conn.Close()
@@ -62,7 +55,6 @@ func Open(m *cells.Manager, ministry string, h link.Header, hello string) (*Clie
 
 // Mail starts a transaction.
 func (c *Client) Mail(m smtp.Mail) error {
-	c.to = nil
 	err := c.do(func() error {
 		return c.smtp.Mail(m.From.String(), &gosmtp.MailOptions{Size: m.Size, EnvelopeID: m.EnvelopeID})
 	})
@@ -70,30 +62,20 @@ func (c *Client) Mail(m smtp.Mail) error {
 	return err
 }
 
-// Rcpt adds a recipient; each address at most once.
+// Rcpt adds a recipient.
 func (c *Client) Rcpt(address string) error {
-	err := c.do(func() error { return c.smtp.Rcpt(address, nil) })
-	if err == nil {
-		c.to = append(c.to, address)
-	}
-	return err
+	return c.do(func() error { return c.smtp.Rcpt(address, nil) })
 }
-
-// Accepted counts the recipients of the transaction that the cell has accepted.
-func (c *Client) Accepted() int { return len(c.to) }
 
 // Dead reports whether the dialogue is over.
 func (c *Client) Dead() bool { return c.dead }
-
-// Recipient is the address of the i-th accepted recipient.
-func (c *Client) Recipient(i int) string { return c.to[i] }
 
 // Done ends the transaction, if need be by giving it up at the cell.
 func (c *Client) Done() {
 	if c.open && !c.dead {
 		c.do(c.smtp.Reset)
 	}
-	c.to, c.open = nil, false
+	c.open = false
 }
 
 // Abort ends the dialogue. A message whose end the cell has not seen is not stored.
@@ -116,14 +98,16 @@ func (c *Client) do(command func() error) error {
 		c.Abort()
 		return errLost
 	}
-	return c.pass(reply)
+	if reply.Code == 421 {
+		c.Abort()
+	}
+	return pass(reply)
 }
 
 // pass makes a reply of the cell one of the gateway. The cell closing a stream must not close the agent's connection.
-func (c *Client) pass(reply *gosmtp.SMTPError) *smtp.Error {
+func pass(reply *gosmtp.SMTPError) *smtp.Error {
 	out := *reply
 	if out.Code == 421 {
-		c.Abort()
 		out.Code = 451
 	}
 	if out.Code < 400 || out.Code > 599 {
@@ -137,24 +121,13 @@ func (c *Client) pass(reply *gosmtp.SMTPError) *smtp.Error {
 
 var buffers = sync.Pool{New: func() any { return new([16 << 10]byte) }}
 
-// Data sends prefix and then r. It returns one error for each accepted recipient over LMTP, otherwise one. Until r gives
-// io.EOF the cell is not told that the message is complete.
-func (c *Client) Data(prefix string, r io.Reader) []error {
-	results := make([]error, 1)
-	if c.lmtp {
-		results = make([]error, len(c.to))
-	}
-	fill := func(err error) []error {
-		for i := range results {
-			results[i] = err
-		}
-		return results
-	}
+// Data sends prefix and then r. Until r gives io.EOF the cell is not told that the message is complete.
+func (c *Client) Data(prefix string, r io.Reader) error {
 	var w *gosmtp.DataCommand
 	err := c.do(func() (err error) { w, err = c.smtp.Data(); return err })
 	c.open = err != nil // the cell forgets the transaction at the message's end, whatever it says to it
 	if err != nil {
-		return fill(err)
+		return err
 	}
 	buf := buffers.Get().(*[16 << 10]byte)
 	defer buffers.Put(buf)
@@ -163,32 +136,12 @@ func (c *Client) Data(prefix string, r io.Reader) []error {
 		c.Abort()
 		var e *smtp.Error
 		if src.err != nil && errors.As(src.err, &e) {
-			return fill(e)
+			return e
 		}
-		return fill(errLost)
+		return errLost
 	}
-	if !c.lmtp {
-		_, err := w.CloseWithResponse()
-		return fill(c.do(func() error { return err }))
-	}
-	stored, err := w.CloseWithLMTPResponse()
-	var refused gosmtp.LMTPDataError
-	whole := err == nil || errors.As(err, &refused)
-	for i, to := range c.to {
-		switch _, ok := stored[to]; {
-		case ok:
-			results[i] = nil
-		case refused[to] != nil:
-			results[i] = c.pass(refused[to])
-		default:
-			results[i] = errLost
-			whole = false
-		}
-	}
-	if !whole {
-		c.Abort()
-	}
-	return results
+	_, err = w.CloseWithResponse()
+	return c.do(func() error { return err })
 }
 
 // source remembers whether a copy failed on the reading side.

@@ -1,0 +1,143 @@
+package handover
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+)
+
+// Limits of the gateway's side.
+const (
+	commandTimeout = time.Minute
+	storeTimeout   = 5 * time.Minute // from the end of the message to the cell's answer
+)
+
+// pieceSize is how much of a message is sent at once.
+const pieceSize = 16 << 10
+
+var pieces = sync.Pool{New: func() any { return new([headerSize + pieceSize + headerSize]byte) }}
+
+// Client is the gateway's side of a stream. It is not safe for concurrent use. A *smtp.SMTPError is the cell's reply;
+// after any other error the stream is of no more use.
+type Client struct {
+	conn net.Conn
+	r    *bufio.Reader
+	mail *Mail
+	to   int // recipients taken
+}
+
+// NewClient starts on a stream just opened.
+func NewClient(conn net.Conn) *Client {
+	return &Client{conn: conn, r: bufio.NewReaderSize(conn, 512)}
+}
+
+// Mail starts a transaction. The cell learns of it with the first recipient, and may refuse it then.
+func (c *Client) Mail(m Mail) { c.mail, c.to = &m, 0 }
+
+// Rcpt asks for a recipient.
+func (c *Client) Rcpt(to string) error {
+	q := question{To: to}
+	if c.to == 0 {
+		q.Mail = c.mail
+	}
+	c.conn.SetDeadline(time.Now().Add(commandTimeout))
+	defer c.conn.SetDeadline(time.Time{})
+	if err := writeJSON(c.conn, kindRecipient, q); err != nil {
+		return err
+	}
+	replies, err := c.answer(1)
+	if err != nil {
+		return err
+	}
+	if replies[0] == nil {
+		c.to++
+	}
+	return replies[0]
+}
+
+// Reset gives the transaction up.
+func (c *Client) Reset() error {
+	taken := c.to
+	c.mail, c.to = nil, 0
+	if taken == 0 {
+		return nil
+	}
+	c.conn.SetWriteDeadline(time.Now().Add(commandTimeout))
+	defer c.conn.SetWriteDeadline(time.Time{})
+	var frame [headerSize]byte
+	putHeader(frame[:], kindReset, 0)
+	_, err := c.conn.Write(frame[:])
+	return err
+}
+
+// Data sends prefix and what r gives, and returns a reply for each recipient that was taken, in their order. Unless r ends with
+// io.EOF the cell never learns that the message is complete; the error is then that of r. It ends the transaction.
+func (c *Client) Data(prefix string, r io.Reader) ([]error, error) {
+	if err := c.send(prefix, r); err != nil {
+		return nil, err
+	}
+	taken := c.to
+	c.mail, c.to = nil, 0
+	c.conn.SetDeadline(time.Now().Add(storeTimeout))
+	defer c.conn.SetDeadline(time.Time{})
+	return c.answer(taken)
+}
+
+// send sends a message in pieces, the last one together with the end.
+func (c *Client) send(prefix string, r io.Reader) error {
+	buf := pieces.Get().(*[headerSize + pieceSize + headerSize]byte)
+	defer pieces.Put(buf)
+	text := buf[headerSize : headerSize+pieceSize]
+	for {
+		n := copy(text, prefix)
+		prefix = prefix[n:]
+		var err error
+		for n < len(text) && err == nil {
+			var more int
+			more, err = r.Read(text[n:])
+			n += more
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		frames := buf[:headerSize+n]
+		putHeader(frames, kindData, n)
+		if err != nil {
+			frames = buf[:len(frames)+headerSize]
+			putHeader(frames[headerSize+n:], kindEnd, 0)
+			if n == 0 { // no piece is empty
+				frames = frames[headerSize:]
+			}
+		}
+		if _, failed := c.conn.Write(frames); failed != nil || err != nil {
+			return failed
+		}
+	}
+}
+
+// answer reads a verdict of n replies.
+func (c *Client) answer(n int) ([]error, error) {
+	k, size, err := readHeader(c.r)
+	if err != nil {
+		return nil, err
+	}
+	if k != kindVerdict {
+		return nil, fmt.Errorf("answer of the cell: found a frame of kind %c; accepted: V", k)
+	}
+	var replies []reply
+	if err := readJSON(c.r, size, &replies); err != nil {
+		return nil, err
+	}
+	if len(replies) != n {
+		return nil, fmt.Errorf("answer of the cell: found %d replies; accepted: %d", len(replies), n)
+	}
+	out := make([]error, n)
+	for i, r := range replies {
+		out[i] = r.err()
+	}
+	return out, nil
+}
