@@ -237,6 +237,34 @@ func TestLMTP(t *testing.T) {
 	}
 }
 
+// A sender's connection outlives the link that its last message took.
+func TestNextMessageAfterTheLinkWasLost(t *testing.T) {
+	w := newWorld(t, nil)
+	a := newFakeCell(t, w.ca, "a", "afi@gouv.tg")
+	w.join(a)
+	d := w.dial("smtp")
+	d.smtp("", "220")
+	d.smtp("EHLO x", "250")
+	for i := range 3 {
+		if i > 0 {
+			a.drop(false)
+			w.until("the link is down", func() bool { return !w.cells.Linked()["a"] })
+			a.mu.Lock()
+			a.down = false
+			a.mu.Unlock()
+			w.until("the link is up", func() bool { return w.cells.Linked()["a"] })
+		}
+		d.smtp("MAIL FROM:<x@example.com>", "250")
+		d.smtp("RCPT TO:<nobody@a.gouv.tg>", "550 5.1.1")
+		d.smtp("RCPT TO:<afi@gouv.tg>", "250")
+		d.smtp("DATA", "354")
+		d.smtp("text\r\n.", "250")
+	}
+	if n := len(a.stored()); n != 3 {
+		t.Errorf("stored %d messages, want 3", n)
+	}
+}
+
 func TestLMTPIsForTrustedNetworks(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.TrustedNetworks = nil })
 	w.dial("lmtp").smtp("", "421 4.7.0")
