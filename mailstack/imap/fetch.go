@@ -29,6 +29,8 @@ type fetcher struct {
 	flags    bool // FLAGS is among the items
 	modseq   bool
 	chunk    []mailbox.Message
+	places   []store.Location // of the chunk's bytes, if they are needed
+	buf      []byte           // for one message's bytes after the other
 }
 
 // fetch is FETCH and UID FETCH (RFC 9051, 6.4.5).
@@ -151,6 +153,9 @@ func (f *fetcher) flush() error {
 	if err != nil {
 		return err
 	}
+	if err := f.locate(); err != nil {
+		return err
+	}
 	for i := range f.chunk {
 		m := &f.chunk[i]
 		var content *computed
@@ -159,7 +164,7 @@ func (f *fetcher) flush() error {
 				return errPartly
 			}
 		}
-		if err := f.message(m, content, slices.Contains(told, m.UID)); err != nil {
+		if err := f.message(i, content, slices.Contains(told, m.UID)); err != nil {
 			return err
 		}
 	}
@@ -218,12 +223,12 @@ func (f *fetcher) contents() ([]*computed, error) {
 	return contents, err
 }
 
-// message writes the FETCH response of one message.
-func (f *fetcher) message(m *mailbox.Message, content *computed, flagsChanged bool) error {
-	s := f.s
+// message writes the FETCH response of a message of the chunk.
+func (f *fetcher) message(i int, content *computed, flagsChanged bool) error {
+	s, m := f.s, &f.chunk[i]
 	var raw []byte
 	if f.raw {
-		text, release, err := s.read(m)
+		text, release, err := f.bytes(i)
 		if errors.Is(err, store.ErrNoMessage) {
 			return errPartly
 		}
@@ -256,24 +261,6 @@ func (f *fetcher) message(m *mailbox.Message, content *computed, flagsChanged bo
 	}
 	s.w.Raw(")\r\n")
 	return s.w.Err()
-}
-
-// read returns a message's bytes. Large ones take one of the places for such until release is called.
-func (s *Session) read(m *mailbox.Message) (raw []byte, release func(), err error) {
-	release = func() {}
-	if m.Size > largeMessage {
-		select {
-		case s.server.large <- struct{}{}:
-			release = func() { <-s.server.large }
-		case <-s.ctx.Done():
-			return nil, nil, s.ctx.Err()
-		}
-	}
-	if raw, err = s.server.store.ReadContent(s.ctx, m.Content); err != nil {
-		release()
-		return nil, nil, err
-	}
-	return raw, release, nil
 }
 
 func (f *fetcher) modseqItem() bool {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -160,24 +159,4 @@ func readContent(r *database.Rows, want ContentFields) (c Content) {
 		c.Preview = r.Text(i)
 	}
 	return c
-}
-
-const selectContentRef = "SELECT " + refColumns + " FROM contents c WHERE c.id = ?"
-
-// ReadContent returns a message's bytes as they were stored, checked against their checksum; ErrNoMessage if nothing
-// refers to them any more.
-func (s *Store) ReadContent(ctx context.Context, id ContentID) ([]byte, error) {
-	return s.ReadContentInto(ctx, id, nil)
-}
-
-// ReadContentInto is ReadContent into the caller's memory if its capacity suffices, whatever its length.
-func (s *Store) ReadContentInto(ctx context.Context, id ContentID, buf []byte) ([]byte, error) {
-	raw, err := s.readContent(ctx, buf, ErrNoMessage, selectContentRef, int64(id))
-	if err != nil {
-		if !errors.Is(err, ErrNoMessage) && ctx.Err() == nil {
-			s.logger.Error("cannot read a message", "content", int64(id), "error", err)
-		}
-		return nil, fmt.Errorf("cannot read content %d: %w", id, err)
-	}
-	return raw, nil
 }

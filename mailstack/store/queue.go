@@ -155,18 +155,29 @@ func readRef(r *database.Rows) segment.Ref {
 }
 
 // readContent reads the bytes that a query refers to, into buf if it is large enough; missing is the error if it finds no
-// row. If compaction has moved the bytes before they were read, it looks again where they are.
+// row.
 func (s *Store) readContent(ctx context.Context, buf []byte, missing error, sql string, args ...any) ([]byte, error) {
-	for again := false; ; again = true {
-		ref, err := s.place(ctx, missing, sql, args...)
-		if err != nil {
-			return nil, err
-		}
-		raw, err := s.log.ReadInto(ref, buf)
-		if again || !errors.Is(err, fs.ErrNotExist) {
-			return raw, err
-		}
+	ref, err := s.place(ctx, missing, sql, args...)
+	if err != nil {
+		return nil, err
 	}
+	return s.readAt(ctx, ref, buf, missing, sql, args...)
+}
+
+// readAt is readContent where the bytes were when the query was run. If compaction has moved them since, it looks again
+// where they are.
+func (s *Store) readAt(ctx context.Context, ref segment.Ref, buf []byte, missing error, sql string, args ...any) ([]byte, error) {
+	if ref.Segment == 0 {
+		return nil, missing
+	}
+	raw, err := s.log.ReadInto(ref, buf)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return raw, err
+	}
+	if ref, err = s.place(ctx, missing, sql, args...); err != nil {
+		return nil, err
+	}
+	return s.log.ReadInto(ref, buf)
 }
 
 func (s *Store) place(ctx context.Context, missing error, sql string, args ...any) (segment.Ref, error) {
