@@ -11,13 +11,8 @@ var crlf = []byte("\r\n")
 // CRLF returns raw with every line end as CRLF: bare CR and bare LF do not survive, as RFC 5321, 2.3.8 demands.
 // It returns raw itself when there is nothing to change.
 func CRLF(raw []byte) []byte {
-	bare := 0
-	for i, c := range raw {
-		switch {
-		case c == '\n' && (i == 0 || raw[i-1] != '\r'), c == '\r' && (i+1 == len(raw) || raw[i+1] != '\n'):
-			bare++
-		}
-	}
+	lines := bytes.Count(raw, crlf)
+	bare := bytes.Count(raw, []byte{'\n'}) + bytes.Count(raw, []byte{'\r'}) - 2*lines
 	if bare == 0 {
 		return raw
 	}
