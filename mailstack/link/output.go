@@ -12,7 +12,7 @@ import (
 const (
 	maxPending = 128 << 10 // streams wait beyond it
 	maxOwed    = 8 << 20   // a peer that makes us owe it more, and reads nothing, is given up
-	keptBuffer = 64 << 10  // a larger buffer is let go when it has been sent
+	keptBuffer = 192 << 10 // a larger buffer is let go when it has been sent; what pending data and a frame grow to is not
 )
 
 var errFlooded = errors.New("peer asks for more than it reads")
@@ -120,8 +120,10 @@ func (o *output) take() (batch []byte, closed bool, err error) {
 	if o.flooded {
 		return nil, true, errFlooded
 	}
-	batch, o.pending, o.spare = o.pending, o.spare, nil
-	o.makeRoom()
+	if len(o.pending) > 0 { // else both buffers stay
+		batch, o.pending, o.spare = o.pending, o.spare, nil
+		o.makeRoom()
+	}
 	return batch, o.closed, nil
 }
 
