@@ -14,8 +14,10 @@ import (
 	"gouv.tg/messagerie/mailstack/store"
 )
 
-// writeDirectoryTimeout bounds the time a gateway takes to accept one update.
-const writeDirectoryTimeout = 30 * time.Second
+const (
+	writeDirectoryTimeout = 30 * time.Second // for a gateway to accept one update
+	mechanismsEvery       = 5 * time.Second  // looks whether what agents are offered has changed
+)
 
 // addresses tells gateways which addresses of the shared domain live here. All streams share one sorted list; each
 // remembers the list it sent last and sends the difference to the next.
@@ -24,7 +26,7 @@ type addresses struct {
 	domain string
 	log    *slog.Logger
 
-	mechanisms []string // by which agents log in; gateways are told along with the addresses
+	mechanisms func(context.Context) []string // to offer to agents; gateways are told along with the addresses
 
 	mu      sync.Mutex
 	current []string
@@ -69,13 +71,21 @@ func (a *addresses) serve(ctx context.Context, st *link.Stream) {
 		_, _ = st.Read(b[:])
 		cancel()
 	}()
+	offered := a.mechanisms(ctx)
 	sent, changed, err := a.snapshot(ctx)
 	if err == nil {
-		err = sendUpdates(st, sent, nil, a.mechanisms)
+		err = sendUpdates(st, sent, nil, offered)
 	}
+	ticker := time.NewTicker(mechanismsEvery)
+	defer ticker.Stop()
 	for err == nil {
 		select {
 		case <-changed:
+		case <-ticker.C:
+			if now := a.mechanisms(ctx); !slices.Equal(now, offered) {
+				offered, err = now, send(st, link.DirectoryUpdate{Mechanisms: now})
+			}
+			continue
 		case <-ctx.Done():
 			return
 		}
@@ -106,12 +116,16 @@ func sendUpdates(st *link.Stream, added, removed, mechanisms []string) error {
 		if first && len(added) == 0 {
 			update.Sync, first = true, false
 		}
-		_ = st.SetWriteDeadline(time.Now().Add(writeDirectoryTimeout))
-		if err := link.WriteFrame(st, update); err != nil {
+		if err := send(st, update); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func send(st *link.Stream, update link.DirectoryUpdate) error {
+	_ = st.SetWriteDeadline(time.Now().Add(writeDirectoryTimeout))
+	return link.WriteFrame(st, update)
 }
 
 // difference compares sorted lists.

@@ -53,11 +53,25 @@ func newAuthenticator(st *store.Store, c Config, log *slog.Logger) (*authenticat
 	return a, nil
 }
 
-// mechanisms are those that gateways offer to agents of this cell.
+// mechanisms are those by which agents of this cell can log in.
 func (a *authenticator) mechanisms() []string {
 	m := []string{sasl.Plain, sasl.SCRAM, sasl.SCRAMPlus}
 	if a.tokens != nil {
 		m = append(m, sasl.OAuthBearer)
+	}
+	return m
+}
+
+// offered are the mechanisms that agents are told of. A program that sees SCRAM takes it and fails for an account that has only
+// the hash of another form, until its agent has once logged in by PLAIN: it is told of when no account is left without a verifier.
+func (a *authenticator) offered(ctx context.Context) []string {
+	m := a.mechanisms()
+	verified, err := a.store.AllVerified(ctx)
+	if err != nil {
+		a.log.Error("cannot look for accounts without a verifier", "error", err)
+	}
+	if !verified {
+		m = slices.DeleteFunc(m, func(name string) bool { return name == sasl.SCRAM || name == sasl.SCRAMPlus })
 	}
 	return m
 }

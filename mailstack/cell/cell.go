@@ -89,7 +89,7 @@ func start(ctx context.Context, config Config, log *slog.Logger) (_ *cell, err e
 	if c.auth, err = newAuthenticator(c.store, config, c.log); err != nil {
 		return nil, err
 	}
-	c.addresses = &addresses{store: c.store, domain: config.SharedDomain, mechanisms: c.auth.mechanisms(), log: c.log}
+	c.addresses = &addresses{store: c.store, domain: config.SharedDomain, mechanisms: c.auth.offered, log: c.log}
 	c.smtp = smtp.New(c.store, smtp.Options{
 		Hostname: config.Hostname, Domains: config.Domains, SharedDomain: config.SharedDomain,
 		MaxMessageBytes: config.MaxMessageBytes, MaxRecipients: config.MaxRecipients,

@@ -131,7 +131,7 @@ func (g *Gateway) offer(agents *tls.Config) {
 	submits := func(implicit bool) func(context.Context) func(*guard.Conn) {
 		return func(ctx context.Context) func(*guard.Conn) {
 			srv := base
-			srv.Mechanisms, srv.RequireTLS, srv.Implicit = g.cells.Mechanisms, true, implicit
+			srv.Mechanisms, srv.Takes, srv.RequireTLS, srv.Implicit = g.cells.Mechanisms, g.cells.Takes, true, implicit
 			srv.NewSession = func(p *smtp.Peer) smtp.Session { return submit.Session(ctx, p) }
 			return func(conn *guard.Conn) { srv.Serve(ctx, conn) }
 		}

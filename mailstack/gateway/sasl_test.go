@@ -106,7 +106,7 @@ func TestSASL(t *testing.T) {
 	const user = "afi@gouv.tg"
 	g := newGovernment(t, map[string][]string{"finances": {user}, "sante": {"kossi@gouv.tg"}})
 	k := g.talk("imaps")
-	for _, want := range []string{" AUTH=PLAIN", " AUTH=SCRAM-SHA-256", " AUTH=SCRAM-SHA-256-PLUS", " AUTH=OAUTHBEARER", " IMAP4rev1", " IMAP4rev2", " SASL-IR", " ID", " LITERAL+"} {
+	for _, want := range []string{" AUTH=PLAIN", " AUTH=OAUTHBEARER", " IMAP4rev1", " IMAP4rev2", " SASL-IR", " ID", " LITERAL+"} {
 		fmt.Fprint(k.conn, "a CAPABILITY\r\n")
 		if got := k.line(); !slices.Contains(strings.Fields(got), strings.TrimSpace(want)) {
 			t.Errorf("%q lacks%s", got, want)

@@ -59,6 +59,9 @@ func (s *Session) find(c *call, key syntax.SearchKey, charset string, with func(
 	if err != nil {
 		return nil, 0, err
 	}
+	if compiled.modseq { // RFC 7162, 3.1
+		s.useModSeq()
+	}
 	f := finder{s: s, compiler: compiled, match: match, with: with, tag: c.tag, told: time.Now(), all: int(s.selected.view.Exists())}
 	defer f.close()
 	set, _ := compiled.narrow(key)

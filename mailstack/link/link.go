@@ -105,6 +105,6 @@ type DirectoryUpdate struct {
 	Remove []string `json:"remove,omitempty"`
 	Sync   bool     `json:"sync,omitempty"` // the snapshot is complete
 
-	// Mechanisms are those by which agents of this cell can log in; they come with Reset. None: PLAIN.
+	// Mechanisms are those by which agents of this cell can log in; they come with Reset, and when they change. None: as before.
 	Mechanisms []string `json:"mechanisms,omitempty"`
 }

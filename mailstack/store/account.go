@@ -105,6 +105,16 @@ func (s *Store) Quota(ctx context.Context, id AccountID) (q Quota, err error) {
 	return q, nil
 }
 
+// AllVerified tells whether every enabled account that has a password has a SCRAM verifier too, and there is one.
+func (s *Store) AllVerified(ctx context.Context) (bool, error) {
+	some, err := s.has(ctx, "SELECT 1 FROM accounts WHERE disabled = 0 AND password <> ''")
+	if err != nil || !some {
+		return false, err
+	}
+	lacking, err := s.has(ctx, "SELECT 1 FROM accounts WHERE disabled = 0 AND password <> '' AND scram = ''")
+	return !lacking, err
+}
+
 // SetPassword replaces the password hash of an account and the SCRAM verifier of the same password (RFC 5803), empty for
 // none; a later reconciliation keeps them unless the source's own hash changes.
 func (s *Store) SetPassword(ctx context.Context, id AccountID, hash, scram string) error {

@@ -140,7 +140,7 @@ func (p *peer) follow(s *link.Session) (synced bool) {
 		var u link.DirectoryUpdate
 		err := link.ReadFrame(st, &u)
 		if err == nil {
-			if u.Reset {
+			if u.Mechanisms != nil {
 				p.mechanisms.Store(&u.Mechanisms)
 			}
 			err = feed.Apply(u)

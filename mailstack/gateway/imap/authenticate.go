@@ -3,7 +3,6 @@ package imap
 import (
 	"encoding/base64"
 	"errors"
-	"slices"
 	"strings"
 
 	"gouv.tg/messagerie/mailstack/gateway/binding"
@@ -19,7 +18,7 @@ var errCancelled = errors.New("exchange cancelled")
 // authenticate is AUTHENTICATE, with or without an initial response (RFC 4959).
 func (c *conn) authenticate(cmd command) {
 	mechanism := strings.ToUpper(cmd.args[0])
-	if !slices.Contains(c.srv.Cells.Mechanisms(), mechanism) {
+	if !c.srv.Cells.Takes(mechanism) {
 		c.respond(cmd.tag, "NO", "[CANNOT] Mechanism not supported")
 		return
 	}

@@ -3,7 +3,6 @@ package smtp
 import (
 	"encoding/base64"
 	"errors"
-	"slices"
 	"strings"
 
 	"gouv.tg/messagerie/mailstack/sasl"
@@ -35,7 +34,7 @@ func (c *conn) auth(arg string) {
 	case c.inMail:
 		c.wrong(503, 1, "Not in the middle of a transaction")
 		return
-	case !slices.Contains(c.srv.Mechanisms(), mechanism):
+	case !c.srv.Takes(mechanism):
 		c.wrong(504, 4, "Authentication mechanism not supported")
 		return
 	}

@@ -92,12 +92,13 @@ type Conn interface {
 // Server is what one listener offers.
 type Server struct {
 	Hostname        string
-	LMTP            bool            // RFC 2033
-	TLS             *tls.Config     // nil: no TLS
-	Implicit        bool            // TLS from the first byte (RFC 8314)
-	RequireTLS      bool            // nothing but STARTTLS before TLS
-	Mechanisms      func() []string // of AUTH (RFC 4954), over TLS only; nil: there is no AUTH
-	DSN             bool            // take the parameters of RFC 3461
+	LMTP            bool                        // RFC 2033
+	TLS             *tls.Config                 // nil: no TLS
+	Implicit        bool                        // TLS from the first byte (RFC 8314)
+	RequireTLS      bool                        // nothing but STARTTLS before TLS
+	Mechanisms      func() []string             // offered of AUTH (RFC 4954), over TLS only; nil: there is no AUTH
+	Takes           func(mechanism string) bool // also those that are not offered; with Mechanisms
+	DSN             bool                        // take the parameters of RFC 3461
 	MaxMessageBytes int64
 	MaxRecipients   int
 	Log             *slog.Logger

@@ -19,6 +19,7 @@ import (
 	"gouv.tg/messagerie/mailstack/directory"
 	"gouv.tg/messagerie/mailstack/gateway"
 	"gouv.tg/messagerie/mailstack/link"
+	"gouv.tg/messagerie/mailstack/sasl"
 	"gouv.tg/messagerie/pki"
 )
 
@@ -181,6 +182,19 @@ func accounts(ctx context.Context, socket string, s *Stack) error {
 	defer client.Close()
 	if _, err := client.PutAccounts(ctx, all); err != nil {
 		return fmt.Errorf("cannot make accounts: %w", err)
+	}
+	for _, a := range all { // as accounts set-password does: with a verifier for SCRAM
+		password := s.Password
+		if a.Address == s.User2 {
+			password = s.Password2
+		}
+		verifier, err := sasl.NewVerifier(password)
+		if err != nil {
+			return err
+		}
+		if err := client.SetPassword(ctx, a.Address, a.Password, verifier.String()); err != nil {
+			return fmt.Errorf("cannot set a password: %w", err)
+		}
 	}
 	return nil
 }
