@@ -17,8 +17,8 @@ import (
 )
 
 func newMailbox() *cobra.Command {
-	cmd := &cobra.Command{Use: "mailbox", Short: "Export, import and recover mail"}
-	cmd.AddCommand(newMailboxExport(), newMailboxImport(), newMailboxVault(), newMailboxRestore(), newMailboxHold())
+	cmd := &cobra.Command{Use: "mailbox", Short: "Check, repair, export, import and recover mail"}
+	cmd.AddCommand(newMailboxCheck(), newMailboxRepair(), newMailboxCompact(), newMailboxExport(), newMailboxImport(), newMailboxVault(), newMailboxRestore(), newMailboxHold())
 	return cmd
 }
 
@@ -33,24 +33,30 @@ func cellOf(dir string, m *v1alpha1.Ministry) remote.Cell {
 	}}
 }
 
+// namedCell is the cell of a ministry.
+type namedCell struct {
+	remote.Cell
+	Name string
+}
+
 // locate finds the cell that holds an address, and returns the address as it holds it.
-func locate(cmd *cobra.Command, dir, arg string) (remote.Cell, string, error) {
+func locate(cmd *cobra.Command, dir, arg string) (namedCell, string, error) {
 	address, err := directory.NormalizeAddress(arg)
 	if err != nil {
-		return remote.Cell{}, "", usagef("ADDRESS: %v", err)
+		return namedCell{}, "", usagef("ADDRESS: %v", err)
 	}
 	ministries, err := cells(cmd, dir, "")
 	if err != nil {
-		return remote.Cell{}, "", err
+		return namedCell{}, "", err
 	}
 	for _, m := range holders(ministries, v1alpha1.DomainName(directory.DomainOf(address))) {
 		cell := cellOf(dir, &m)
 		_, err := cell.Describe(cmd.Context(), address)
 		if !errors.Is(err, admin.ErrNoAccount) {
-			return cell, address, err
+			return namedCell{cell, m.Name}, address, err
 		}
 	}
-	return remote.Cell{}, "", fmt.Errorf("ADDRESS: found %s; accepted is the address of an account", address)
+	return namedCell{}, "", fmt.Errorf("ADDRESS: found %s; accepted is the address of an account", address)
 }
 
 // ticker tells of progress now and then on standard error.

@@ -17,11 +17,14 @@ import (
 type mailboxVerb func(ctx context.Context, v *verb, in io.Reader, out io.Writer) error
 
 var mailboxVerbs = map[string]mailboxVerb{
+	"check":    checkMailboxes,
+	"compact":  compactMailboxes,
 	"describe": describeMailbox,
 	"digests":  digestMailbox,
 	"export":   exportMailbox,
 	"hold":     holdMailbox,
 	"import":   importMailbox,
+	"repair":   repairMailboxes,
 	"restore":  restoreMailbox,
 	"vault":    listVault,
 }

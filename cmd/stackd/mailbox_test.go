@@ -90,6 +90,24 @@ func (m *mail) SetHold(_ context.Context, address string, on bool) error {
 	return m.note("hold %s %v", address, on)
 }
 
+func (m *mail) Check(_ context.Context, address string, yield func(admin.Problem) error) error {
+	if err := m.note("check %s", address); err != nil {
+		return err
+	}
+	return yield(admin.Problem{Address: address, Where: "uid 5", What: "x"})
+}
+
+func (m *mail) Repair(_ context.Context, r admin.RepairRequest, yield func(admin.Mended) error) error {
+	if err := m.note("repair %+v", r); err != nil {
+		return err
+	}
+	return yield(admin.Mended{Action: "count", Done: true})
+}
+
+func (m *mail) Compact(context.Context) (admin.Compaction, error) {
+	return admin.Compaction{Removed: 3}, m.note("compact")
+}
+
 // cellOf is a cell behind the commands of this program.
 func cellOf(t *testing.T, m *mail) (c remote.Cell, socket string) {
 	t.Helper()
@@ -190,6 +208,42 @@ func TestMailboxFromAfar(t *testing.T) {
 			t.Error(err)
 		}
 		asked(fmt.Sprintf("hold %s %v", afi, on))
+	}
+}
+
+func TestRepairFromAfar(t *testing.T) {
+	ctx := t.Context()
+	m := &mail{}
+	c, _ := cellOf(t, m)
+	for _, address := range []string{"", "afi@gouv.tg"} {
+		var problems []admin.Problem
+		err := c.Check(ctx, address, func(p admin.Problem) error { problems = append(problems, p); return nil })
+		if err != nil || len(problems) != 1 || problems[0] != (admin.Problem{Address: address, Where: "uid 5", What: "x"}) || m.asked[:5] != "check" && m.asked[:8] != "describe" {
+			t.Errorf("%+v, %v", problems, err)
+		}
+		for _, r := range []admin.RepairRequest{{Address: address}, {Address: address, Do: true}, {Address: address, Do: true, RemoveLost: true}} {
+			var mended []admin.Mended
+			err := c.Repair(ctx, r, func(m admin.Mended) error { mended = append(mended, m); return nil })
+			if err != nil || len(mended) != 1 || !mended[0].Done || m.asked != fmt.Sprintf("repair %+v", r) {
+				t.Errorf("%+v, %v; asked for %q", mended, err, m.asked)
+			}
+		}
+	}
+	if done, err := c.Compact(ctx); err != nil || done.Removed != 3 {
+		t.Errorf("%+v, %v", done, err)
+	}
+	m.fail = errors.New("disk is on fire")
+	if _, err := c.Compact(ctx); err == nil {
+		t.Error("a compaction that fails")
+	}
+	if err := c.Check(ctx, "", func(admin.Problem) error { return nil }); err == nil {
+		t.Error("a check that fails")
+	}
+	if err := c.Check(ctx, "nobody@gouv.tg", nil); !errors.Is(err, admin.ErrNoAccount) {
+		t.Errorf("a check of nobody: %v", err)
+	}
+	if err := c.Repair(ctx, admin.RepairRequest{Address: "nobody"}, nil); err == nil || !strings.Contains(err.Error(), "address") {
+		t.Errorf("a repair of no address: %v", err)
 	}
 }
 

@@ -23,6 +23,9 @@ Usage:
   stackd loadworker --config FILE
   stackd accounts list [--socket PATH] [-o table|json]
   stackd accounts set-password [--socket PATH] ADDRESS     (password on standard input)
+  stackd mailbox check [--socket PATH] [--address ADDRESS]
+  stackd mailbox repair [--socket PATH] [--address ADDRESS] [--yes] [--remove-lost]
+  stackd mailbox compact [--socket PATH]
   stackd mailbox describe [--socket PATH] ADDRESS
   stackd mailbox export [--socket PATH] [--mailbox NAME] ADDRESS     (a tar stream on standard output)
   stackd mailbox import [--socket PATH] ADDRESS                      (a tar stream on standard input)

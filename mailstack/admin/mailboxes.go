@@ -36,6 +36,12 @@ type Mailboxes interface {
 	Restore(ctx context.Context, address string, r RestoreRequest) (RestoreResult, error)
 	// SetHold sets or ends the account's legal hold.
 	SetHold(ctx context.Context, address string, on bool) error
+	// Check yields what does not fit together in the store, or in one account for a non-empty address.
+	Check(ctx context.Context, address string, yield func(Problem) error) error
+	// Repair mends what can be mended and yields what there was.
+	Repair(ctx context.Context, r RepairRequest, yield func(Mended) error) error
+	// Compact gets back the room of messages that nothing refers to.
+	Compact(ctx context.Context) (Compaction, error)
 }
 
 // Description is an account with what concerns its mail.

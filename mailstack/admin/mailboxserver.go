@@ -21,26 +21,32 @@ type mailboxServer struct {
 }
 
 func addMailboxes(mux *http.ServeMux, s *mailboxServer) {
-	handle := func(pattern string, do func(w http.ResponseWriter, r *http.Request, address string) error) {
+	handle := func(pattern string, do func(w http.ResponseWriter, r *http.Request) error) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			address, err := directory.NormalizeAddress(r.PathValue("address"))
-			if err != nil {
-				err = invalid("address: " + err.Error())
-			} else {
-				err = do(w, r, address)
-			}
-			if err != nil {
+			if err := do(w, r); err != nil {
 				s.fail(w, r, err)
 			}
 		})
 	}
-	handle("GET /v1/accounts/{address}", s.describe)
-	handle("GET /v1/accounts/{address}/archive", s.export)
-	handle("POST /v1/accounts/{address}/archive", s.importBatch)
-	handle("GET /v1/accounts/{address}/digests", s.digests)
-	handle("GET /v1/accounts/{address}/vault", s.vault)
-	handle("POST /v1/accounts/{address}/restore", s.restore)
-	handle("PUT /v1/accounts/{address}/hold", s.hold)
+	account := func(pattern string, do func(w http.ResponseWriter, r *http.Request, address string) error) {
+		handle(pattern, func(w http.ResponseWriter, r *http.Request) error {
+			address, err := directory.NormalizeAddress(r.PathValue("address"))
+			if err != nil {
+				return invalid("address: " + err.Error())
+			}
+			return do(w, r, address)
+		})
+	}
+	account("GET /v1/accounts/{address}", s.describe)
+	account("GET /v1/accounts/{address}/archive", s.export)
+	account("POST /v1/accounts/{address}/archive", s.importBatch)
+	account("GET /v1/accounts/{address}/digests", s.digests)
+	account("GET /v1/accounts/{address}/vault", s.vault)
+	account("POST /v1/accounts/{address}/restore", s.restore)
+	account("PUT /v1/accounts/{address}/hold", s.hold)
+	handle("GET /v1/problems", s.check)
+	handle("POST /v1/repair", s.repair)
+	handle("POST /v1/compact", s.compact)
 }
 
 func (s *mailboxServer) describe(w http.ResponseWriter, r *http.Request, address string) error {
@@ -76,12 +82,9 @@ func (st *stream) Write(b []byte) (int, error) {
 	return st.w.Write(b)
 }
 
-// flush has the reader see what was written.
-func (st *stream) flush() error {
+// begin has the reader see that there is an answer.
+func (st *stream) begin() error {
 	st.started = true
-	if err := st.control.SetWriteDeadline(time.Now().Add(patience)); err != nil {
-		return err
-	}
 	return st.control.Flush()
 }
 
@@ -134,7 +137,10 @@ func (s *mailboxServer) importBatch(w http.ResponseWriter, r *http.Request, addr
 
 // lines writes one object a line.
 func lines[T any](s *mailboxServer, w http.ResponseWriter, r *http.Request, each func(func(T) error) error) error {
-	st := newStream(w, "application/x-ndjson")
+	return linesTo(s, newStream(w, "application/x-ndjson"), r, each)
+}
+
+func linesTo[T any](s *mailboxServer, st *stream, r *http.Request, each func(func(T) error) error) error {
 	enc := json.NewEncoder(st)
 	enc.SetEscapeHTML(false)
 	return s.end(st, r, each(func(v T) error { return enc.Encode(v) }))

@@ -13,16 +13,20 @@ import (
 	"github.com/emersion/go-imap/v2"
 
 	"gouv.tg/messagerie/mailstack/admin"
+	imapserver "gouv.tg/messagerie/mailstack/imap"
 	"gouv.tg/messagerie/mailstack/mime"
 	"gouv.tg/messagerie/mailstack/store"
+	"gouv.tg/messagerie/mailstack/store/fulltext"
 	"gouv.tg/messagerie/mailstack/store/structure"
 )
 
 // mailboxes does what the admin socket asks about mail. What it does is logged: mail is read or changed by others than its
 // owner.
 type mailboxes struct {
-	store *store.Store
-	log   *slog.Logger
+	store   *store.Store
+	indexes *fulltext.Indexes
+	imap    *imapserver.Server
+	log     *slog.Logger
 }
 
 // account finds an account; the error is admin's.

@@ -187,7 +187,7 @@ func (c *cell) run(ctx context.Context) error {
 	}
 	admins := &backend{store: c.store, config: c.config}
 	adminServer := admin.NewServer(admins, c.log)
-	socketServer := admin.NewSocketServer(admins, &mailboxes{store: c.store, log: c.log}, c.log)
+	socketServer := admin.NewSocketServer(admins, &mailboxes{store: c.store, indexes: c.indexes, imap: c.imap, log: c.log}, c.log)
 	healthServer := c.healthServer()
 	serve("SMTP", c.smtp.Serve)
 	serve("admin", func() error { return ended(adminServer.Serve(tls.NewListener(c.adminListen, c.adminTLS))) })

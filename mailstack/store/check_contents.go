@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 
@@ -20,15 +21,26 @@ type checkedContent struct {
 // contents reads the bytes of the contents in the order in which they lie on disk, up to an end. It reads rows in steps:
 // while a long query runs, SQLite cannot begin its WAL anew. Compaction moves contents only towards the end.
 func (c *checker) contents(end segment.Position) error {
-	var buf []byte
+	return c.s.readContents(c.ctx, c.account, end, func(id int64, why string) error {
+		return c.add(Problem{c.account, fmt.Sprintf("content %d", id), why})
+	})
+}
+
+// readContents reads the bytes of an account's contents, or of all, and yields those that cannot be had, with the reason.
+func (s *Store) readContents(ctx context.Context, account AccountID, end segment.Position, yield func(id int64, why string) error) error {
+	r := contentReader{s: s, ctx: ctx, account: account}
 	var at segment.Position
 	for {
-		list, err := c.chunk(at, end)
+		list, err := r.chunk(at, end)
 		if err != nil || len(list) == 0 {
 			return err
 		}
 		for _, content := range list {
-			if buf, err = c.content(content, buf); err != nil {
+			why, err := r.check(content)
+			if err == nil && why != "" {
+				err = yield(content.id, why)
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -36,36 +48,53 @@ func (c *checker) contents(end segment.Position) error {
 	}
 }
 
+type contentReader struct {
+	s       *Store
+	ctx     context.Context
+	account AccountID // 0: all
+	buf     []byte
+}
+
+// contentsOf are the contents that an account refers to.
+const contentsOf = `SELECT content FROM messages WHERE mailbox IN (SELECT id FROM mailboxes WHERE account = ?)
+	UNION SELECT content FROM vault WHERE account = ?`
+
 // chunk returns the next contents behind a position.
-func (c *checker) chunk(at, end segment.Position) ([]checkedContent, error) {
+func (r *contentReader) chunk(at, end segment.Position) ([]checkedContent, error) {
+	sql := "SELECT " + refColumns + ", c.id, c.hash FROM contents c WHERE (c.segment, c.offset) > (?, ?) AND (c.segment, c.offset) < (?, ?)"
+	args := []any{at.Segment, at.Offset, end.Segment, end.Offset}
+	if r.account != 0 {
+		sql += " AND c.id IN (" + contentsOf + ")"
+		args = append(args, int64(r.account), int64(r.account))
+	}
 	var list []checkedContent
-	err := c.s.read(c.ctx, func(db *database.Conn) error {
-		return db.Each(func(r *database.Rows) error {
-			list = append(list, checkedContent{placedContent{r.Int(6), readRef(r)}, r.Blob(7)})
+	err := r.s.read(r.ctx, func(db *database.Conn) error {
+		return db.Each(func(row *database.Rows) error {
+			list = append(list, checkedContent{placedContent{row.Int(6), readRef(row)}, row.Blob(7)})
 			return nil
-		}, "SELECT "+refColumns+`, c.id, c.hash FROM contents c WHERE (c.segment, c.offset) > (?, ?) AND (c.segment, c.offset) < (?, ?)
-			ORDER BY c.segment, c.offset LIMIT ?`, at.Segment, at.Offset, end.Segment, end.Offset, checkChunk)
+		}, sql+" ORDER BY c.segment, c.offset LIMIT ?", append(args, checkChunk)...)
 	})
 	return list, err
 }
 
-// content reads a content and returns the buffer for the next.
-func (c *checker) content(content checkedContent, buf []byte) ([]byte, error) {
-	where := fmt.Sprintf("content %d", content.id)
-	raw, err := c.s.log.ReadInto(content.ref, buf)
+// check says why the bytes of a content cannot be had; nothing if they can.
+func (r *contentReader) check(content checkedContent) (why string, err error) {
+	raw, err := r.s.log.ReadInto(content.ref, r.buf)
 	if err != nil {
 		// It may have been moved or removed since.
-		raw, err = c.s.readContent(c.ctx, buf, ErrNoMessage, selectContentRef, content.id)
+		raw, err = r.s.readContent(r.ctx, r.buf, ErrNoMessage, selectContentRef, content.id)
 	}
 	switch {
-	case c.ctx.Err() != nil:
-		return buf, c.ctx.Err()
+	case r.ctx.Err() != nil:
+		return "", r.ctx.Err()
 	case errors.Is(err, ErrNoMessage):
-		return buf, nil
+		return "", nil
 	case err != nil:
-		return buf, c.add(where, err.Error())
-	case !bytes.Equal(hashOf(raw), content.hash):
-		return raw, c.add(where, "has not the hash of its bytes")
+		return err.Error(), nil
 	}
-	return raw, nil
+	r.buf = raw
+	if !bytes.Equal(hashOf(raw), content.hash) {
+		return "has not the hash of its bytes", nil
+	}
+	return "", nil
 }

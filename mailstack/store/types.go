@@ -141,8 +141,9 @@ type Stats struct {
 
 // Problem is one inconsistency that Store.Check has found.
 type Problem struct {
-	Where string // e.g. "mailbox 12 uid 5"
-	What  string
+	Account AccountID // whose mail it concerns; 0: nobody's, or several accounts'
+	Where   string    // e.g. "mailbox 12 uid 5"
+	What    string
 }
 
 func (p Problem) String() string { return p.Where + ": " + p.What }

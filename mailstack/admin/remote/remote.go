@@ -91,6 +91,22 @@ func (c Cell) SetHold(ctx context.Context, address string, on bool) error {
 	return c.Exec(ctx, nil, io.Discard, "mailbox", "hold", address, map[bool]string{true: "on", false: "off"}[on])
 }
 
+// Check yields what does not fit together in the cell's store, or in one account.
+func (c Cell) Check(ctx context.Context, address string, yield func(admin.Problem) error) error {
+	return each(ctx, c, nil, yield, "mailbox", "check", "--address="+address)
+}
+
+// Repair mends what can be mended and yields what there was.
+func (c Cell) Repair(ctx context.Context, r admin.RepairRequest, yield func(admin.Mended) error) error {
+	return each(ctx, c, nil, yield, "mailbox", "repair", "--address="+r.Address,
+		"--yes="+strconv.FormatBool(r.Do), "--remove-lost="+strconv.FormatBool(r.RemoveLost))
+}
+
+// Compact gets back the room of messages that nothing refers to.
+func (c Cell) Compact(ctx context.Context) (admin.Compaction, error) {
+	return one[admin.Compaction](ctx, c, "mailbox", "compact")
+}
+
 func one[T any](ctx context.Context, c Cell, args ...string) (T, error) {
 	return oneOf[T](ctx, c, nil, args...)
 }
