@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/emersion/go-imap/v2"
 )
@@ -83,12 +84,11 @@ func (t *tx) transfer(a *accountState, from *mailboxState, toID MailboxID, uids 
 // takeAll takes messages out of a mailbox and tells of it. It returns them with the modseq of that.
 func (t *tx) takeAll(a *accountState, m *mailboxState, entries []Entry, origin any) ([]Entry, error) {
 	modseq := t.nextModSeq(a)
-	gone := make([]Entry, len(entries))
-	for i := range entries {
-		if err := t.take(a, m, &entries[i], modseq); err != nil {
-			return nil, err
-		}
-		gone[i] = entries[i]
+	if err := t.take(a, m, entries, modseq); err != nil {
+		return nil, err
+	}
+	gone := slices.Clone(entries)
+	for i := range gone {
 		gone[i].ModSeq = modseq
 	}
 	t.tell(m, EventExpunged, origin, gone...)

@@ -76,20 +76,34 @@ func (m *mailboxState) count(e *Entry, n int64) {
 	m.deleted += n * e.Flags.deleted()
 }
 
-// take removes a message from a mailbox and leaves its vanished record. The content's references are the
-// caller's business.
-func (t *tx) take(a *accountState, m *mailboxState, e *Entry, modseq uint64) error {
-	if _, err := t.db.Exec("DELETE FROM messages WHERE mailbox = ? AND uid = ?", int64(m.id), uint32(e.UID)); err != nil {
-		return fmt.Errorf("cannot remove message %d of mailbox %d: %w", e.UID, m.id, err)
+// take removes messages, in ascending order of UIDs, from a mailbox and leaves their vanished records. The contents'
+// references are the caller's business.
+func (t *tx) take(a *accountState, m *mailboxState, entries []Entry, modseq uint64) error {
+	uids := make([]imap.UID, len(entries))
+	for i := range entries {
+		uids[i] = entries[i].UID
 	}
-	if _, err := t.db.Exec("INSERT INTO vanished (mailbox, modseq, uid) VALUES (?, ?, ?)", int64(m.id), modseq, uint32(e.UID)); err != nil {
-		return fmt.Errorf("cannot record that message %d of mailbox %d vanished: %w", e.UID, m.id, err)
+	for _, r := range ranges(uids) { // of UIDs that all exist
+		first, last := uint32(r.Start), uint32(r.Stop)
+		added, err := t.db.Exec("INSERT INTO vanished (mailbox, modseq, uid) SELECT mailbox, ?, uid FROM messages WHERE mailbox = ? AND uid BETWEEN ? AND ?",
+			modseq, int64(m.id), first, last)
+		if err == nil && added != int64(last-first)+1 {
+			err = fmt.Errorf("there are %d; expected %d", added, int64(last-first)+1)
+		}
+		if err != nil {
+			return fmt.Errorf("cannot record that messages %d to %d of mailbox %d vanished: %w", first, last, m.id, err)
+		}
+		if _, err := t.db.Exec("DELETE FROM messages WHERE mailbox = ? AND uid BETWEEN ? AND ?", int64(m.id), first, last); err != nil {
+			return fmt.Errorf("cannot remove messages %d to %d of mailbox %d: %w", first, last, m.id, err)
+		}
 	}
 	m.modseq = modseq
-	m.vanished++
-	m.count(e, -1)
+	m.vanished += int64(len(entries))
 	t.touchMailbox(m)
-	t.charge(a, -1, -int64(e.Size))
+	for i := range entries {
+		m.count(&entries[i], -1)
+		t.charge(a, -1, -int64(entries[i].Size))
+	}
 	return nil
 }
 
