@@ -61,7 +61,7 @@ func FuzzFrames(f *testing.F) {
 	f.Add(appendFrame(appendFrame(bytes.Clone(open), frameCredit, 2, []byte{0, 1, 0, 0}), frameStop, 2, nil))
 	f.Add(appendFrame(appendFrame(nil, framePing, 0, make([]byte, 8)), frameAway, 0, nil))
 	f.Fuzz(func(t *testing.T, in []byte) {
-		s := &Session{conn: tls.Client(nil, nil), out: newOutput(), next: 1, streams: map[uint32]*Stream{}}
+		s := &Session{conn: tls.Client(nil, nil), out: newOutput(nil), next: 1, streams: map[uint32]*Stream{}}
 		ours, err := s.newStream(Header{})
 		if err != nil {
 			t.Fatal(err)
@@ -116,10 +116,10 @@ func TestQueue(t *testing.T) {
 
 // TestOutputGathers: what comes while a write is under way goes out with the next one.
 func TestOutputGathers(t *testing.T) {
-	o := newOutput()
 	w := &slowWriter{sizes: make(chan int), release: make(chan struct{})}
+	o := newOutput(w)
 	done := make(chan error)
-	go func() { done <- o.run(w) }()
+	go func() { done <- o.run() }()
 	o.frame(frameEnd, 1, nil)
 	if n := <-w.sizes; n != frameHead {
 		t.Fatalf("first write of %d octets", n)
@@ -141,6 +141,45 @@ func TestOutputGathers(t *testing.T) {
 	}
 }
 
+// TestOutputOfOneStream: what a stream writes goes out with its own flush, and what comes meanwhile by the goroutine.
+func TestOutputOfOneStream(t *testing.T) {
+	w := &slowWriter{sizes: make(chan int), release: make(chan struct{})}
+	o := newOutput(w)
+	flushed, done := make(chan struct{}), make(chan error)
+	send := func(stream uint32) {
+		o.data(frameData, stream, []byte("x"))
+		go func() {
+			o.flush()
+			flushed <- struct{}{}
+		}()
+	}
+	send(1)
+	if n := <-w.sizes; n != frameHead+1 {
+		t.Fatalf("first write of %d octets", n)
+	}
+	send(3)
+	<-flushed // although the first still writes
+	send(5)
+	<-flushed
+	w.release <- struct{}{}
+	<-flushed
+	go func() { done <- o.run() }()
+	if n := <-w.sizes; n != 2*(frameHead+1) {
+		t.Fatalf("second write of %d octets", n)
+	}
+	w.release <- struct{}{}
+	send(7)
+	<-flushed // for it was crowded: the goroutine sends
+	if n := <-w.sizes; n != frameHead+1 {
+		t.Fatalf("third write of %d octets", n)
+	}
+	o.close()
+	w.release <- struct{}{}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
 type slowWriter struct {
 	net.Conn
 	sizes   chan int
@@ -155,7 +194,7 @@ func (w *slowWriter) Write(b []byte) (int, error) {
 
 // TestOutputIsBounded: data waits; a peer that is owed without end is given up.
 func TestOutputIsBounded(t *testing.T) {
-	o := newOutput()
+	o := newOutput(&slowWriter{})
 	for o.data(frameData, 1, make([]byte, maxData)) == nil {
 	}
 	if len(o.pending) > maxPending+maxData+frameHead {
@@ -164,7 +203,7 @@ func TestOutputIsBounded(t *testing.T) {
 	for range 2 * maxOwed / 16 {
 		o.frame(framePong, 0, make([]byte, 8))
 	}
-	if err := o.run(&slowWriter{}); !errors.Is(err, errFlooded) {
+	if err := o.run(); !errors.Is(err, errFlooded) {
 		t.Errorf("run: %v", err)
 	}
 	if full := o.data(frameData, 1, []byte("x")); full != nil {

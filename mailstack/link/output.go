@@ -17,23 +17,29 @@ const (
 
 var errFlooded = errors.New("peer asks for more than it reads")
 
-// output gathers the frames of all streams; one goroutine sends whatever has come together, so that many small frames share
-// a TLS record and a system call. Frames that a session owes its peer (credits, ends, pongs) never wait: there are only
-// a few for each stream that a well-behaved peer has open.
+// output gathers the frames of all streams and sends whatever has come together, so that many small frames share a TLS
+// record and a system call. Its goroutine does so; a stream that is alone on the link sends what it wrote itself, for
+// waking another goroutine takes longer than that. Frames that a session owes its peer (credits, ends, pongs) never wait:
+// there are only a few for each stream that a well-behaved peer has open.
 type output struct {
+	conn net.Conn
 	wake chan struct{} // capacity 1: there is something to send, or the end
 
 	mu      sync.Mutex
 	pending []byte
 	spare   []byte
 	room    chan struct{} // closed when there is room again; nil when nobody waits for it
+	sending bool          // somebody writes to conn
+	stream  uint32        // whose data is pending; 0: nobody's
+	several bool          // data of others is pending too
+	crowded bool          // the last write sent data of several streams
 	closed  bool          // takes nothing more
-	flooded bool          // by what is owed
+	failed  error         // by a write, or by what is owed
 
 	began atomic.Int64 // when the write under way began, in Unix nanoseconds; 0: none is
 }
 
-func newOutput() *output { return &output{wake: make(chan struct{}, 1)} }
+func newOutput(conn net.Conn) *output { return &output{conn: conn, wake: make(chan struct{}, 1)} }
 
 // frame appends a frame at once. After the end it goes nowhere.
 func (o *output) frame(kind byte, stream uint32, payload []byte) {
@@ -41,19 +47,22 @@ func (o *output) frame(kind byte, stream uint32, payload []byte) {
 	switch {
 	case o.closed:
 	case len(o.pending) > maxOwed:
-		o.closed, o.flooded, o.pending = true, true, nil
+		o.closed, o.failed, o.pending = true, errFlooded, nil
 	default:
 		o.pending = appendFrame(o.pending, kind, stream, payload)
 	}
+	idle := !o.sending
 	o.mu.Unlock()
-	o.signal()
+	if idle { // who is sending looks again
+		o.signal()
+	}
 }
 
-// data appends a frame if there is room; if not, full is closed as soon as there may be.
+// data appends a frame if there is room; if not, full is closed as soon as there may be. Until flush is called it may lie there.
 func (o *output) data(kind byte, stream uint32, payload []byte) (full <-chan struct{}) {
 	o.mu.Lock()
+	defer o.mu.Unlock()
 	if len(o.pending) >= maxPending && !o.closed {
-		defer o.mu.Unlock()
 		if o.room == nil {
 			o.room = make(chan struct{})
 		}
@@ -61,10 +70,25 @@ func (o *output) data(kind byte, stream uint32, payload []byte) (full <-chan str
 	}
 	if !o.closed {
 		o.pending = appendFrame(o.pending, kind, stream, payload)
+		o.several = o.several || o.stream != 0 && o.stream != stream
+		o.stream = stream
 	}
-	o.mu.Unlock()
-	o.signal()
 	return nil
+}
+
+// flush has what is pending sent. It may wait for the peer: the caller holds no lock that a receiver needs.
+func (o *output) flush() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.sending || len(o.pending) == 0 {
+		return // who is sending looks again
+	}
+	if !o.crowded && o.failed == nil {
+		o.send()
+	}
+	if len(o.pending) > 0 || o.closed || o.failed != nil {
+		o.signal()
+	}
 }
 
 func (o *output) signal() {
@@ -92,48 +116,39 @@ func (o *output) makeRoom() {
 }
 
 // run sends until the end and returns what made it stop, nil after close.
-func (o *output) run(conn net.Conn) error {
+func (o *output) run() error {
 	for range o.wake {
-		for {
-			batch, closed, err := o.take()
-			if err != nil || len(batch) == 0 && closed {
-				return err
-			}
-			if len(batch) == 0 {
-				break
-			}
-			o.began.Store(time.Now().UnixNano())
-			_, err = conn.Write(batch)
-			o.began.Store(0)
-			if err != nil {
-				return err
-			}
-			o.give(batch)
+		o.mu.Lock()
+		for !o.sending && o.failed == nil && len(o.pending) > 0 {
+			o.send()
+		}
+		ended, err := o.closed && !o.sending, o.failed
+		o.mu.Unlock()
+		if ended || err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (o *output) take() (batch []byte, closed bool, err error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.flooded {
-		return nil, true, errFlooded
-	}
-	if len(o.pending) > 0 { // else both buffers stay
-		batch, o.pending, o.spare = o.pending, o.spare, nil
-		o.makeRoom()
-	}
-	return batch, o.closed, nil
-}
-
-func (o *output) give(batch []byte) {
-	if cap(batch) > keptBuffer {
-		return
-	}
-	o.mu.Lock()
-	o.spare = batch[:0]
+// send writes what is pending. mu is held, and let go of while it writes.
+func (o *output) send() {
+	batch := o.pending
+	o.pending, o.spare = o.spare, nil
+	o.crowded, o.several, o.stream, o.sending = o.several, false, 0, true
+	o.makeRoom()
 	o.mu.Unlock()
+	o.began.Store(time.Now().UnixNano())
+	_, err := o.conn.Write(batch)
+	o.began.Store(0)
+	o.mu.Lock()
+	o.sending = false
+	if err != nil {
+		o.failed = err
+	}
+	if cap(batch) <= keptBuffer {
+		o.spare = batch[:0]
+	}
 }
 
 // stuck reports whether the write under way has taken longer than limit.

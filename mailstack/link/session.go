@@ -73,7 +73,7 @@ func open(ctx context.Context, conn *tls.Conn, first uint32) (*Session, error) {
 		conn.Close()
 		return nil, fmt.Errorf("cannot secure link: protocol %q, want %q", got, ALPN)
 	}
-	s := &Session{conn: conn, out: newOutput(), next: first, streams: map[uint32]*Stream{},
+	s := &Session{conn: conn, out: newOutput(conn), next: first, streams: map[uint32]*Stream{},
 		done: make(chan struct{}), gone: make(chan struct{})}
 	go s.run()
 	return s, nil
@@ -83,7 +83,7 @@ func open(ctx context.Context, conn *tls.Conn, first uint32) (*Session, error) {
 func (s *Session) run() {
 	var loops sync.WaitGroup
 	loops.Go(func() {
-		if err := s.out.run(s.conn); err != nil {
+		if err := s.out.run(); err != nil {
 			s.end(fmt.Errorf("cannot write: %w", err))
 			return
 		}
@@ -134,6 +134,7 @@ func (s *Session) Open(h Header) (*Stream, error) {
 	for {
 		full := s.out.data(frameOpen, st.number, payload)
 		if full == nil {
+			s.out.flush()
 			return st, nil
 		}
 		select {

@@ -157,17 +157,32 @@ func (st *Stream) Write(b []byte) (n int, err error) {
 	defer st.writing.Unlock()
 	st.mu.Lock()
 	defer st.mu.Unlock()
+	flushed := true
 	for {
-		if err := st.writable(); err != nil || n == len(b) {
-			return n, err
-		}
+		err := st.writable()
 		var full <-chan struct{}
-		if size := min(len(b)-n, int(st.credit), maxData); size > 0 {
-			if full = st.session.out.data(frameData, st.number, b[n:n+size]); full == nil {
-				st.credit -= uint32(size)
-				n += size
-				continue
+		if err == nil && n < len(b) {
+			if size := min(len(b)-n, int(st.credit), maxData); size > 0 {
+				if full = st.session.out.data(frameData, st.number, b[n:n+size]); full == nil {
+					st.credit -= uint32(size)
+					n += size
+					flushed = false
+					continue
+				}
 			}
+		}
+		switch {
+		case !flushed: // while nobody waits for mu
+			st.mu.Unlock()
+			st.session.out.flush()
+			st.mu.Lock()
+			flushed = true
+			if n < len(b) {
+				continue // much may have happened
+			}
+			return n, nil
+		case err != nil || n == len(b):
+			return n, err
 		}
 		st.wait(&st.write, full)
 	}
