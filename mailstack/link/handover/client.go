@@ -46,7 +46,7 @@ func (c *Client) Rcpt(to string) error {
 	}
 	c.conn.SetDeadline(time.Now().Add(commandTimeout))
 	defer c.conn.SetDeadline(time.Time{})
-	if err := writeJSON(c.conn, kindRecipient, q); err != nil {
+	if err := finish(c.conn, q.append(newFrame(kindRecipient))); err != nil {
 		return err
 	}
 	replies, err := c.answer(1)
@@ -128,12 +128,13 @@ func (c *Client) answer(n int) ([]error, error) {
 	if k != kindVerdict {
 		return nil, fmt.Errorf("answer of the cell: found a frame of kind %c; accepted: V", k)
 	}
-	var replies []reply
-	if err := readJSON(c.r, size, &replies); err != nil {
+	b, err := payload(c.r, size)
+	if err != nil {
 		return nil, err
 	}
-	if len(replies) != n {
-		return nil, fmt.Errorf("answer of the cell: found %d replies; accepted: %d", len(replies), n)
+	replies, err := parseVerdict(b, n)
+	if err != nil {
+		return nil, fmt.Errorf("answer of the cell to %d recipients: %w", n, err)
 	}
 	out := make([]error, n)
 	for i, r := range replies {

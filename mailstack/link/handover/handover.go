@@ -8,7 +8,6 @@ package handover
 import (
 	"bufio"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,11 +19,11 @@ import (
 type kind byte
 
 const (
-	kindRecipient kind = 'R' // a question, in JSON
+	kindRecipient kind = 'R' // a question
 	kindReset     kind = 'X' // gives the transaction up; empty, not answered
 	kindData      kind = 'D' // a piece of the message
 	kindEnd       kind = 'E' // the message is complete; empty
-	kindVerdict   kind = 'V' // the answer, a list of replies in JSON: one to a question, one for each recipient taken to an end
+	kindVerdict   kind = 'V' // the answer, a list of replies: one to a question, one for each recipient taken to an end
 )
 
 // Bounds of frames.
@@ -39,23 +38,23 @@ const (
 
 // Mail holds the parameters of a transaction.
 type Mail struct {
-	Hello      string `json:"hello,omitempty"`      // what the sender's host calls itself
-	From       string `json:"from,omitempty"`       // as between angle brackets; empty: the null reverse path
-	Size       int64  `json:"size,omitempty"`       // declared, in octets (RFC 1870); 0: not declared
-	EnvelopeID string `json:"envelopeID,omitempty"` // identity over retries (ENVID of RFC 3461, 4.4); empty: none
+	Hello      string // what the sender's host calls itself
+	From       string // as between angle brackets; empty: the null reverse path
+	Size       int64  // declared, in octets (RFC 1870); 0: not declared
+	EnvelopeID string // identity over retries (ENVID of RFC 3461, 4.4); empty: none
 }
 
 // question asks for a recipient.
 type question struct {
-	Mail *Mail  `json:"mail,omitempty"` // starts a transaction
-	To   string `json:"to"`
+	Mail *Mail // starts a transaction
+	To   string
 }
 
 // reply is an SMTP reply (RFC 5321, 4.2). The zero value is success.
 type reply struct {
-	Code     int               `json:"code,omitempty"`
-	Enhanced smtp.EnhancedCode `json:"enhanced,omitzero"` // RFC 3463
-	Text     string            `json:"text,omitempty"`
+	Code     int
+	Enhanced smtp.EnhancedCode // RFC 3463
+	Text     string
 }
 
 func (r reply) err() error {
@@ -83,15 +82,13 @@ func putHeader(b []byte, k kind, size int) {
 	binary.BigEndian.PutUint32(b[1:], uint32(size))
 }
 
-// writeJSON sends a frame in one write.
-func writeJSON(w io.Writer, k kind, v any) error {
-	payload, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	frame := make([]byte, headerSize, headerSize+len(payload))
-	putHeader(frame, k, len(payload))
-	_, err = w.Write(append(frame, payload...))
+// newFrame is the header of a frame for a payload that finish knows the size of.
+func newFrame(k kind) []byte { return append(make([]byte, 0, 256), byte(k), 0, 0, 0, 0) }
+
+// finish writes the frame.
+func finish(w io.Writer, frame []byte) error {
+	putHeader(frame, kind(frame[0]), len(frame)-headerSize)
+	_, err := w.Write(frame)
 	return err
 }
 
@@ -123,10 +120,16 @@ func readHeader(r *bufio.Reader) (kind, int, error) {
 	return k, int(size), nil
 }
 
-func readJSON(r io.Reader, size int, v any) error {
-	payload := make([]byte, size)
-	if _, err := io.ReadFull(r, payload); err != nil {
-		return err
+// payload reads the payload of a frame. It is valid until something else is read.
+func payload(r *bufio.Reader, size int) ([]byte, error) {
+	if size <= r.Size() {
+		b, err := r.Peek(size)
+		if err == nil {
+			_, err = r.Discard(size)
+		}
+		return b, err
 	}
-	return json.Unmarshal(payload, v)
+	b := make([]byte, size)
+	_, err := io.ReadFull(r, b)
+	return b, err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -187,13 +188,15 @@ func TestBrokenOffIsNeverWhole(t *testing.T) {
 }
 
 func TestHostileFrames(t *testing.T) {
-	const begin = "R\x00\x00\x00\x13" + `{"mail":{},"to":""}`
+	const begin = "R\x00\x00\x00\x06\x01\x00\x00\x00\x00\x00"
 	for name, in := range map[string]string{
 		"unknown kind":          "Q\x00\x00\x00\x00",
 		"verdict":               "V\x00\x00\x00\x00",
 		"long question":         "R\x7f\xff\xff\xff",
 		"reset with a payload":  "X\x00\x00\x00\x01a",
-		"no JSON":               "R\x00\x00\x00\x01{",
+		"no fields":             "R\x00\x00\x00\x01\x01",
+		"too many fields":       "R\x00\x00\x00\x03\x00\x00\x00",
+		"a text too long":       "R\x00\x00\x00\x03\x00\x05a",
 		"message first":         "D\x00\x00\x00\x01a",
 		"end first":             "E\x00\x00\x00\x00",
 		"half a header":         "R\x00",
@@ -214,8 +217,33 @@ func TestHostileFrames(t *testing.T) {
 	}
 }
 
+func TestFieldsComeBack(t *testing.T) {
+	for _, q := range []question{
+		{}, {To: "a@b"}, {&Mail{}, "a@b"}, {&Mail{Hello: "host", From: "c@d", Size: 1 << 40, EnvelopeID: strings.Repeat("x", 300)}, ""},
+	} {
+		got, err := parseQuestion(q.append(nil))
+		if err != nil || !reflect.DeepEqual(got, q) {
+			t.Errorf("%+v became %+v, %v", q, got, err)
+		}
+	}
+	replies := []reply{{}, {550, smtp.EnhancedCode{5, 1, 1}, "nobody"}, {}, {451, smtp.EnhancedCode{4, 3, 999}, ""}}
+	var b []byte
+	for _, r := range replies {
+		b = r.append(b)
+	}
+	got, err := parseVerdict(b, len(replies))
+	if err != nil || !reflect.DeepEqual(got, replies) {
+		t.Errorf("%+v became %+v, %v", replies, got, err)
+	}
+	for _, n := range []int{len(replies) - 1, len(replies) + 1} {
+		if _, err := parseVerdict(b, n); err == nil {
+			t.Errorf("%d replies were found in %d", n, len(replies))
+		}
+	}
+}
+
 func FuzzServe(f *testing.F) {
-	f.Add([]byte("R\x00\x00\x00\x13{\"mail\":{},\"to\":\"\"}D\x00\x00\x00\x02abE\x00\x00\x00\x00X\x00\x00\x00\x00"))
+	f.Add([]byte("R\x00\x00\x00\x06\x01\x00\x00\x00\x00\x00D\x00\x00\x00\x02abE\x00\x00\x00\x00X\x00\x00\x00\x00"))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		near, far := net.Pipe()
 		go func() {

@@ -74,8 +74,12 @@ func (c *server) next() error {
 		c.reset()
 		return nil
 	case k == kindRecipient:
-		var q question
-		if err := readJSON(c.r, size, &q); err != nil {
+		b, err := payload(c.r, size)
+		if err != nil {
+			return err
+		}
+		q, err := parseQuestion(b)
+		if err != nil {
 			return err
 		}
 		return c.verdict([]reply{replyTo(c.recipient(q))})
@@ -142,7 +146,11 @@ func (c *server) verdict(replies []reply) error {
 	if err := c.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return err
 	}
-	return writeJSON(c.conn, kindVerdict, replies)
+	frame := newFrame(kindVerdict)
+	for _, r := range replies {
+		frame = r.append(frame)
+	}
+	return finish(c.conn, frame)
 }
 
 // timed gives each read its time limit.
