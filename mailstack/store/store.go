@@ -56,6 +56,7 @@ type Store struct {
 
 	checkpointed    int64 // the writer's
 	subscribers     subscribers
+	receivers       receivers
 	accountsChanged notifier
 	queueChanged    notifier
 	sweep           chan struct{}

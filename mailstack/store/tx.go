@@ -23,9 +23,10 @@ type tx struct {
 	mailboxes   map[MailboxID]*mailboxState
 	names       map[mailboxName]*mailboxState
 	dirty       []dirtyState
-	promises    []promise    // of the operations that are being decided on
-	touches     int64        // counts changes of states
-	released    atomic.Int64 // counts contents that were removed
+	charged     []*accountState // whose states were written
+	promises    []promise       // of the operations that are being decided on
+	touches     int64           // counts changes of states
+	released    atomic.Int64    // counts contents that were removed
 	uidValidity uint32
 	nextContent ContentID
 	nextVault   int64
@@ -168,6 +169,7 @@ func (a *accountState) write(t *tx) error {
 		return fmt.Errorf("cannot write the state of account %d: %w", a.id, err)
 	}
 	a.stored = true
+	t.charged = append(t.charged, a)
 	return nil
 }
 
@@ -303,7 +305,8 @@ func (t *tx) flush() error {
 // endBatch forgets what belongs to one batch only.
 func (t *tx) endBatch() {
 	clear(t.events)
-	t.events = t.events[:0]
+	clear(t.charged)
+	t.events, t.charged = t.events[:0], t.charged[:0]
 	t.accountsChanged, t.queueChanged, t.swept = false, false, false
 	t.trim()
 }

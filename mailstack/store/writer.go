@@ -38,7 +38,7 @@ func (s *Store) write() {
 		}
 		next := s.gather(current == nil)
 		if next != nil {
-			s.start(next)
+			s.start(next, current == nil)
 		}
 		switch {
 		case current != nil:
@@ -82,8 +82,8 @@ func (s *Store) next(wait bool) *op {
 	}
 }
 
-// start decides which operations are attempted, appends their bytes and starts to sync them.
-func (s *Store) start(b *batch) {
+// start decides which operations are attempted, appends their bytes and starts to sync them; alone: there is nothing to do meanwhile.
+func (s *Store) start(b *batch, alone bool) {
 	b.begun = time.Now()
 	s.tx.now = s.now()
 	for _, o := range b.ops {
@@ -94,11 +94,14 @@ func (s *Store) start(b *batch) {
 	b.promises, s.tx.promises = s.tx.promises, nil
 	appended := s.appendBytes(b.ops)
 	b.end = s.log.End()
-	if !appended {
+	switch {
+	case !appended:
 		b.synced <- nil
-		return
+	case alone: // without another goroutine to wake and to be woken by
+		b.synced <- s.log.Sync()
+	default:
+		go func() { b.synced <- s.log.Sync() }()
 	}
-	go func() { b.synced <- s.log.Sync() }()
 }
 
 // complete makes the changes of a batch whose bytes are durable, and answers its callers.
@@ -200,6 +203,7 @@ func (s *Store) writeError(err error) error {
 // tell announces what was committed.
 func (s *Store) tell() {
 	t := s.tx
+	s.receivers.update(t.charged, t.accountsChanged)
 	s.subscribers.broadcast(t.events)
 	if t.accountsChanged {
 		s.accountsChanged.notify()
