@@ -3,8 +3,8 @@ package smtp
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
+	"log/slog"
 	"time"
 
 	"gouv.tg/messagerie/mailstack/link/handover"
@@ -25,7 +25,7 @@ const traceSize = 512
 // recipient is one that was accepted.
 type recipient struct {
 	path    string // as the client wrote it
-	account store.Account
+	account store.Receiver
 	outcome error // of the message
 }
 
@@ -75,18 +75,22 @@ func (d *delivery) Data(r io.Reader) []error {
 func (d *delivery) take(r io.Reader) error {
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()
-	body, err := d.server.read(ctx, r, d.mail.Size)
+	now := time.Now()
+	buffer := buffers.Get().(*[]byte)
+	defer giveBack(buffer)
+	trace := d.trace((*buffer)[:0], now)
+	raw, err := d.server.read(ctx, r, trace, d.mail.Size)
 	if err != nil {
 		return wireError(d.server.log, "read message", err)
 	}
-	body = mime.CRLF(body)
+	*buffer = raw
+	body := mime.CRLF(raw[len(trace):])
+	if len(body) > len(raw)-len(trace) {
+		raw = append(raw[:len(trace):len(trace)], body...)
+	}
 	if hops(body) > maxHops {
 		return d.server.countRefusal(errLoop)
 	}
-	now := time.Now()
-	trace := fmt.Sprintf("Return-Path: <%s>\r\n", d.mail.From) + // RFC 5321, 4.4
-		received(d.mail.Hello, "", d.server.options.Hostname, "LMTPS", newID(), d.recipients[0].path, len(d.recipients), now)
-	raw := append([]byte(trace), body...)
 
 	fitting := make([]*recipient, len(d.recipients))
 	for i := range d.recipients {
@@ -113,13 +117,20 @@ func (d *delivery) take(r io.Reader) error {
 	if err == nil {
 		d.server.delivered.Add(1)
 		d.server.recipients.Add(int64(len(fitting)))
-		d.server.log.Info("delivered", "from", d.mail.From, "recipients", len(fitting), "bytes", len(raw), "envid", d.mail.EnvelopeID)
+		d.server.log.LogAttrs(ctx, slog.LevelInfo, "delivered", slog.String("from", d.mail.From), slog.Int("recipients", len(fitting)),
+			slog.Int("bytes", len(raw)), slog.String("envid", d.mail.EnvelopeID))
 	}
 	err = wireError(d.server.log, "deliver", err)
 	for _, r := range fitting {
 		r.outcome = err
 	}
 	return nil
+}
+
+// trace appends the trace fields of this hop (RFC 5321, 4.4).
+func (d *delivery) trace(b []byte, now time.Time) []byte {
+	b = append(append(append(b, "Return-Path: <"...), d.mail.From...), ">\r\n"...)
+	return received(b, d.mail.Hello, "", d.server.options.Hostname, "LMTPS", newID(), d.recipients[0].path, len(d.recipients), now)
 }
 
 func (d *delivery) deliver(ctx context.Context, raw []byte, recipients []*recipient, now time.Time) error {
@@ -139,7 +150,7 @@ func (d *delivery) deliver(ctx context.Context, raw []byte, recipients []*recipi
 // and this count disagree, and trying again would not end.
 func (s *Server) divide(ctx context.Context, all []*recipient, size int64) (fitting, full []*recipient, err error) {
 	for _, r := range all {
-		account, err := s.store.Account(ctx, r.account.Address)
+		account, err := s.store.Receiver(ctx, r.account.Address)
 		switch {
 		case err != nil:
 			return all, nil, err

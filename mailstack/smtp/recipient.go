@@ -2,7 +2,6 @@ package smtp
 
 import (
 	"context"
-	"strings"
 
 	"gouv.tg/messagerie/mailstack/directory"
 	"gouv.tg/messagerie/mailstack/store"
@@ -26,21 +25,21 @@ func address(path string) (local, domain string, err error) {
 }
 
 // account finds the enabled account that a local address names and checks that size bytes fit in.
-func (s *Server) account(ctx context.Context, path string, size int64) (store.Account, error) {
-	account, err := s.store.Account(ctx, strings.ToLower(path))
+func (s *Server) account(ctx context.Context, path string, size int64) (store.Receiver, error) {
+	account, err := s.store.Receiver(ctx, path)
 	if err != nil {
-		return store.Account{}, wireError(s.log, "look up recipient", err)
+		return store.Receiver{}, wireError(s.log, "look up recipient", err)
 	}
 	if account.Disabled {
-		return store.Account{}, errDisabledRecipient
+		return store.Receiver{}, errDisabledRecipient
 	}
 	if overQuota(account, size) {
-		return store.Account{}, errOverQuota
+		return store.Receiver{}, errOverQuota
 	}
 	return account, nil
 }
 
 // overQuota tells whether a message of that size, at least one byte, would exceed the quota.
-func overQuota(a store.Account, size int64) bool {
+func overQuota(a store.Receiver, size int64) bool {
 	return a.QuotaBytes > 0 && a.UsedBytes+max(size, 1) > a.QuotaBytes
 }

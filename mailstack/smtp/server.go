@@ -9,7 +9,6 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"strings"
@@ -159,38 +158,6 @@ func (s *Server) ownDomain(domain string) bool {
 
 func (s *Server) sharedDomain(domain string) bool {
 	return s.options.SharedDomain != "" && strings.EqualFold(domain, s.options.SharedDomain)
-}
-
-// read takes a message into memory, with a bound on how many large ones there are at once.
-func (s *Server) read(ctx context.Context, r io.Reader, hint int64) ([]byte, error) {
-	buffer := make([]byte, 0, min(max(hint+512, 4<<10), largeMessage))
-	var held bool
-	defer func() {
-		if held {
-			<-s.large
-		}
-	}()
-	for {
-		if len(buffer) == cap(buffer) {
-			if !held && len(buffer) >= largeMessage {
-				select {
-				case s.large <- struct{}{}:
-					held = true
-				case <-ctx.Done():
-					return nil, errBusy
-				}
-			}
-			buffer = append(buffer, 0)[:len(buffer)]
-		}
-		n, err := r.Read(buffer[len(buffer):cap(buffer)])
-		buffer = buffer[:len(buffer)+n]
-		if errors.Is(err, io.EOF) {
-			return buffer, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
 }
 
 // printfLogger is the library's logger over slog. What the library reports are broken connections and bugs.

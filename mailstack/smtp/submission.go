@@ -39,7 +39,7 @@ func (u *submission) Mail(from string, options *smtp.MailOptions) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()
-	account, err := u.server.store.Account(ctx, own) // the session may be older than the account's end
+	account, err := u.server.store.Receiver(ctx, own) // the session may be older than the account's end
 	if err != nil || account.Disabled {
 		return u.server.countRefusal(errAccountGone)
 	}
@@ -90,7 +90,7 @@ func (u *submission) rcpt(to string) error {
 func (u *submission) Data(r io.Reader) error {
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()
-	raw, err := u.server.read(ctx, r, u.size)
+	raw, err := u.server.read(ctx, r, nil, u.size)
 	if err != nil {
 		return wireError(u.log, "read message", err)
 	}
@@ -152,13 +152,14 @@ func (u *submission) compose(raw []byte, now time.Time) ([]byte, error) {
 	} else if len(u.onward) > 0 {
 		to = u.onward[0]
 	}
-	fields = received(u.conn.Hostname(), u.stream.RemoteIP, u.server.options.Hostname, protocol, newID(), to,
-		len(u.local)+len(u.onward), now) + fields
+	head := received(nil, u.conn.Hostname(), u.stream.RemoteIP, u.server.options.Hostname, protocol, newID(), to,
+		len(u.local)+len(u.onward), now)
+	head = append(head, fields...)
 	// The next server has the same limit and adds to the message as well.
-	if int64(len(fields)+len(raw)) > u.server.options.MaxMessageBytes {
+	if int64(len(head)+len(raw)) > u.server.options.MaxMessageBytes {
 		return nil, errTooLarge
 	}
-	return append([]byte(fields), raw...), nil
+	return append(head, raw...), nil
 }
 
 // Reset implements smtp.Session.

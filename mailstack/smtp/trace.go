@@ -3,7 +3,6 @@ package smtp
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"fmt"
 	"strings"
 	"time"
 )
@@ -11,20 +10,24 @@ import (
 // dateLayout is the date-time of RFC 5322, 3.3.
 const dateLayout = "Mon, 02 Jan 2006 15:04:05 -0700"
 
-// received is the trace field of this hop (RFC 5321, 4.4; protocols RFC 3848). The recipient is only named when
+// received appends the trace field of this hop (RFC 5321, 4.4; protocols RFC 3848). The recipient is only named when
 // there is one: a blind copy must not show.
-func received(helo, ip, hostname, protocol, id, to string, recipients int, now time.Time) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "Received: from %s", token(helo))
+func received(b []byte, helo, ip, hostname, protocol, id, to string, recipients int, now time.Time) []byte {
+	add := func(parts ...string) {
+		for _, p := range parts {
+			b = append(b, p...)
+		}
+	}
+	add("Received: from ", token(helo))
 	if ip != "" {
-		fmt.Fprintf(&b, " (%s)", addressLiteral(ip))
+		add(" (", addressLiteral(ip), ")")
 	}
-	fmt.Fprintf(&b, "\r\n\tby %s with %s id %s", hostname, protocol, id)
+	add("\r\n\tby ", hostname, " with ", protocol, " id ", id)
 	if recipients == 1 {
-		fmt.Fprintf(&b, "\r\n\tfor <%s>", token(to))
+		add("\r\n\tfor <", token(to), ">")
 	}
-	fmt.Fprintf(&b, ";\r\n\t%s\r\n", now.Format(dateLayout))
-	return b.String()
+	add(";\r\n\t")
+	return append(now.AppendFormat(b, dateLayout), "\r\n"...)
 }
 
 // token keeps what a peer said from breaking the field.
