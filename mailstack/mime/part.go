@@ -12,6 +12,27 @@ type Part struct {
 	digest bool // inside a multipart/digest, where the type defaults to message/rfc822 (RFC 2046, 5.1.5)
 }
 
+// description are the fields that say what a body is; the first of each counts.
+type description struct{ media, transfer, disposition Field }
+
+func (d *description) add(f Field) {
+	switch f.name {
+	case len("Content-Type"):
+		d.media.first(f, "Content-Type")
+	case len("Content-Transfer-Encoding"):
+		d.transfer.first(f, "Content-Transfer-Encoding")
+	case len("Content-Disposition"):
+		d.disposition.first(f, "Content-Disposition")
+	}
+}
+
+// first becomes other if that has the name and none was there before.
+func (f *Field) first(other Field, name string) {
+	if f.Raw == nil && other.Is(name) {
+		*f = other
+	}
+}
+
 // Whole is the message as a Part.
 func Whole(raw []byte) Part {
 	header, body := Split(raw)

@@ -1,6 +1,7 @@
 package mime
 
 import (
+	stdbase64 "encoding/base64"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -37,6 +38,27 @@ func TestPreview(t *testing.T) {
 		if got := Preview(CRLF([]byte(test.raw))); got != test.want {
 			t.Errorf("%s: %q, want %q", test.name, got, test.want)
 		}
+	}
+}
+
+// A body is read in steps, which may end within a character, an octet or a line.
+func TestPreviewOfSteps(t *testing.T) {
+	for shift := range 8 {
+		text := strings.Repeat("x", shift) + strings.Repeat("👩", 2*previewFirst)
+		want := string([]rune(text)[:previewRunes])
+		for encoding, body := range map[string]string{
+			"8bit":             text,
+			"quoted-printable": strings.Repeat("x", shift) + strings.Repeat("=F0=9F=91=A9", 2*previewFirst),
+			"base64":           stdbase64.StdEncoding.EncodeToString([]byte(text)),
+		} {
+			if got := Preview([]byte("Content-Transfer-Encoding: " + encoding + "\r\n\r\n" + body)); got != want {
+				t.Errorf("%s, %d bytes on: %q, want %q", encoding, shift, got, want)
+			}
+		}
+	}
+	quotation := "> " + strings.Repeat("x", previewFirst-len("new\r\n> \r\n--")) + "\r\n"
+	if got, want := Preview([]byte("\r\nnew\r\n"+quotation+"--no signature")), "new --no signature"; got != want {
+		t.Errorf("a line that goes on: %q, want %q", got, want)
 	}
 }
 

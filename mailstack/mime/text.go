@@ -118,29 +118,23 @@ func (r *Reader) toUTF8(text []byte, charset string) []byte {
 
 // header reads the header of a part and returns what it says of its body.
 func (r *Reader) header(p Part, place Place) (c ContentType, transfer codec, ok bool) {
-	var media, code, disposition Field
+	var d description
 	header := p.Header[:min(len(p.Header), maxText)]
 	from, at := 0, 0 // the fields not yet passed on
 	for f := range Fields(header) {
-		switch {
-		case isSignature(f):
+		if isSignature(f) {
 			if !r.fields(header[from:at], place) {
 				return c, transfer, false
 			}
 			from = at + len(f.Raw)
-		case media.Raw == nil && f.Is("Content-Type"):
-			media = f
-		case code.Raw == nil && f.Is("Content-Transfer-Encoding"):
-			code = f
-		case disposition.Raw == nil && f.Is("Content-Disposition"):
-			disposition = f
 		}
+		d.add(f)
 		at += len(f.Raw)
 	}
-	if !r.fields(header[from:at], place) || !r.names(media, place) || !r.names(disposition, place) {
+	if !r.fields(header[from:at], place) || !r.names(d.media, place) || !r.names(d.disposition, place) {
 		return c, transfer, false
 	}
-	return p.contentType(media), transferEncoding(code), true
+	return p.contentType(d.media), transferEncoding(d.transfer), true
 }
 
 // fields reads fields that follow each other.
