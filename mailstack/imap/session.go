@@ -50,6 +50,7 @@ type Session struct {
 	enabled    enabled
 	selected   *selected // nil: no mailbox is selected
 	uidCommand bool      // a UID command is under way
+	written    flagText  // the last flags of a message
 	idling     string    // tag of the IDLE under way; empty: none
 	notices    *notices  // nil: NOTIFY was never used
 	feed       *feed     // nil: nothing but the selected mailbox is of interest

@@ -1,6 +1,8 @@
 package imap
 
 import (
+	"slices"
+
 	"github.com/emersion/go-imap/v2"
 
 	"gouv.tg/messagerie/mailstack/imap/syntax"
@@ -30,24 +32,27 @@ func (s *Session) storeFlags(c *call) error {
 		change.UnchangedSince = &args.UnchangedSince
 	}
 	view := s.selected.view
-	numbers, known := make(map[imap.UID]uint32), make(map[imap.UID]store.FlagSet)
-	var uids []imap.UID
+	list := make([]store.Known, 0, most(set, view.Exists()))
+	var untold []imap.UID
 	err = view.Each(s.ctx, set, func(m mailbox.Message) error {
-		numbers[m.UID] = m.Seq
-		uids = append(uids, m.UID)
-		if view.Told(m) {
-			known[m.UID] = m.Flags
+		list = append(list, store.Known{Entry: m.Entry, Seq: m.Seq})
+		if !view.Told(m) {
+			untold = append(untold, m.UID)
 		}
 		return nil
 	})
-	if err != nil || len(uids) == 0 {
+	if err != nil || len(list) == 0 {
 		return s.fail(c.name, err)
 	}
 	partly := change.Keep != 0 || len(change.Flags) < len(args.Flags)
-	changed, modified, err := s.server.store.SetFlags(s.ctx, s.selected.box.ID, uids, change, s)
+	changed, modified, err := s.server.store.SetFlagsOfKnown(s.ctx, s.selected.box.ID, list, view.AsOf(), change, s)
+	before := list
 	for i := range changed {
-		m := &mailbox.Message{Entry: changed[i], Seq: numbers[changed[i].UID]}
-		asExpected := args.Silent && expected(known, m, args)
+		for before[0].UID < changed[i].UID {
+			before = before[1:]
+		}
+		m := &mailbox.Message{Entry: changed[i], Seq: before[0].Seq}
+		asExpected := args.Silent && expected(&before[0], m, args, untold)
 		switch {
 		case !args.Silent, partly && !asExpected: // not all of it was done
 			s.writeStored(m, c.uid)
@@ -62,22 +67,46 @@ func (s *Session) storeFlags(c *call) error {
 		return s.fail(c.name, err)
 	}
 	if len(modified) > 0 {
-		c.code = "MODIFIED " + s.numbers(modified, numbers, c.uid)
+		c.code = "MODIFIED " + numbers(modified, list, c.uid)
 	}
 	return nil
 }
 
-// expected tells whether a message has the flags that a client must believe it to have after a silent STORE.
-func expected(known map[imap.UID]store.FlagSet, m *mailbox.Message, args syntax.Store) bool {
-	before, told := known[m.UID]
-	if !told {
+// most bounds how many messages a set has.
+func most(set imap.NumSet, exists uint32) int {
+	n := 0
+	add := func(start, stop uint32) {
+		if start == 0 || stop == 0 || stop < start || int(stop-start) >= int(exists)-n {
+			n = int(exists)
+			return
+		}
+		n += int(stop-start) + 1
+	}
+	switch set := set.(type) {
+	case imap.SeqSet:
+		for _, r := range set {
+			add(r.Start, r.Stop)
+		}
+	case imap.UIDSet:
+		for _, r := range set {
+			add(uint32(r.Start), uint32(r.Stop))
+		}
+	}
+	return n
+}
+
+// expected tells whether a message has the flags that a client must believe it to have after a silent STORE: it was told of
+// those that the message had before.
+func expected(before *store.Known, m *mailbox.Message, args syntax.Store, untold []imap.UID) bool {
+	if _, found := slices.BinarySearch(untold, m.UID); found {
 		return false
 	}
 	set, err := store.ParseFlags(args.Flags)
-	if err == nil {
-		before, err = before.Change(args.Op, set)
+	if err != nil {
+		return false
 	}
-	return err == nil && before == m.Flags
+	believed, err := before.Flags.Change(args.Op, set)
+	return err == nil && believed == m.Flags
 }
 
 // writeStored is the answer for one message: its UID too if the command named it so.
@@ -111,14 +140,17 @@ func (s *Session) writeModSeq(m *mailbox.Message, uid bool) {
 	s.w.Raw("))\r\n")
 }
 
-// numbers formats messages as the command named them: by UID or by number.
-func (s *Session) numbers(uids []imap.UID, numbers map[imap.UID]uint32, uid bool) string {
+// numbers formats messages, some of a list, as the command named them: by UID or by number.
+func numbers(uids []imap.UID, list []store.Known, uid bool) string {
 	if uid {
 		return imap.UIDSetNum(uids...).String()
 	}
 	var set imap.SeqSet
 	for _, u := range uids {
-		set.AddNum(numbers[u])
+		for list[0].UID < u {
+			list = list[1:]
+		}
+		set.AddNum(list[0].Seq)
 	}
 	return set.String()
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -151,16 +152,30 @@ func (s *Session) writeRecent(n uint32) {
 
 // flags writes the flags of a message, \Recent among them to clients of IMAP4rev1.
 func (s *Session) flags(m *mailbox.Message) {
-	separator := ""
+	if m.Flags != s.written.flags {
+		s.written = flagText{m.Flags, join(m.Flags.List())}
+	}
 	if !s.enabled.rev2 && s.selected.view.IsRecent(m.UID) {
 		s.w.Raw(`\Recent`)
-		separator = " "
+		if s.written.text != "" {
+			s.w.SP()
+		}
 	}
-	for _, flag := range m.Flags.List() {
-		s.w.Raw(separator)
-		s.w.Raw(string(flag))
-		separator = " "
+	s.w.Raw(s.written.text)
+}
+
+// flagText is flags as they are written: many messages have the same.
+type flagText struct {
+	flags store.FlagSet
+	text  string
+}
+
+func join(flags []imap.Flag) string {
+	words := make([]string, len(flags))
+	for i, f := range flags {
+		words[i] = string(f)
 	}
+	return strings.Join(words, " ")
 }
 
 // intersect returns the UIDs that are in both sets. Both are sorted and without overlaps; other may end in "*", which then

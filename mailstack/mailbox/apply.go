@@ -1,6 +1,7 @@
 package mailbox
 
 import (
+	"math"
 	"slices"
 	"strings"
 
@@ -31,9 +32,7 @@ func (m *Mailbox) add(entries []store.Entry) {
 			m.registry.weigh(len(entries) - i)
 			m.state.Messages += uint32(len(entries) - i)
 			m.state.UIDNext = entries[len(entries)-1].UID + 1
-			for _, e := range entries[i:] {
-				m.changed(e.ModSeq, e.UID)
-			}
+			m.changed(entries[len(entries)-1].ModSeq, e.UID, entries[len(entries)-1].UID)
 			m.remember(entries[i:])
 			return
 		}
@@ -41,12 +40,26 @@ func (m *Mailbox) add(entries []store.Entry) {
 }
 
 func (m *Mailbox) reflag(entries []store.Entry) {
-	for _, e := range entries {
-		if i, found := m.find(e.UID); found && m.entries[i].ModSeq < e.ModSeq {
-			m.entries[i].Flags, m.entries[i].ModSeq = e.Flags, e.ModSeq
-			m.grownSince = max(m.grownSince, e.ModSeq)
-			m.changed(e.ModSeq, e.UID)
+	at, found := 0, false
+	first, last := -1, 0 // of those that changed and follow each other
+	for i := range entries {
+		e := &entries[i]
+		if at, found = searchFrom(m.entries, at, e.UID); !found || m.entries[at].ModSeq >= e.ModSeq {
+			continue
 		}
+		m.entries[at].Flags, m.entries[at].ModSeq = e.Flags, e.ModSeq
+		m.grownSince = max(m.grownSince, e.ModSeq)
+		if first >= 0 && at != last+1 {
+			m.changed(m.entries[last].ModSeq, m.entries[first].UID, m.entries[last].UID)
+			first = -1
+		}
+		if first < 0 {
+			first = at
+		}
+		last = at
+	}
+	if first >= 0 {
+		m.changed(m.entries[last].ModSeq, m.entries[first].UID, m.entries[last].UID)
 	}
 	m.remember(entries)
 }
@@ -61,7 +74,7 @@ func (m *Mailbox) expunge(gone []store.Entry) {
 			entry := m.entries[i]
 			tombs = append(tombs, tomb{e.UID, e.ModSeq, &entry})
 			m.grownSince = max(m.grownSince, e.ModSeq)
-			m.changed(e.ModSeq, e.UID)
+			m.state.HighestModSeq = max(m.state.HighestModSeq, e.ModSeq)
 		}
 	}
 	if len(places) == 0 {
@@ -104,37 +117,40 @@ func (m *Mailbox) unbury() {
 	m.tombs = slices.DeleteFunc(m.tombs, func(t tomb) bool { return t.gone <= earliest })
 }
 
-// changed notes a change for those who ask what is new.
-func (m *Mailbox) changed(modseq uint64, uid imap.UID) {
+// changed notes a change of messages, of a range of UIDs, for those who ask what is new. No two of them have different modseqs
+// but when they came.
+func (m *Mailbox) changed(modseq uint64, first, last imap.UID) {
 	m.state.HighestModSeq = max(m.state.HighestModSeq, modseq)
 	if len(m.history) == maxHistory {
 		n := maxHistory / 4
 		m.since = m.history[n-1].modseq
 		m.history = slices.Delete(m.history, 0, n)
 	}
-	m.history = append(m.history, change{modseq, uid})
+	m.history = append(m.history, change{modseq, imap.UIDRange{Start: first, Stop: last}})
 }
 
-// changedSince returns the UIDs whose last change is later than a modseq, ascending and without repeats, among them
-// some that are gone.
-func (m *Mailbox) changedSince(modseq uint64) []imap.UID {
+// changedSince returns the places in the index of the messages whose last change is later than a modseq, ascending.
+func (m *Mailbox) changedSince(modseq uint64) []int {
 	if modseq >= m.state.HighestModSeq {
 		return nil
 	}
-	var uids []imap.UID
+	var where []imap.UIDRange
 	if modseq < m.since {
-		for i := range m.entries {
-			if m.entries[i].ModSeq > modseq {
-				uids = append(uids, m.entries[i].UID)
+		where = append(where, imap.UIDRange{Start: 1, Stop: math.MaxUint32})
+	}
+	for i := len(m.history) - 1; i >= 0 && m.history[i].modseq > modseq && modseq >= m.since; i-- {
+		where = append(where, m.history[i].uids)
+	}
+	var places []int
+	at := 0
+	for _, r := range merged(where) {
+		for at, _ = searchFrom(m.entries, at, r.Start); at < len(m.entries) && m.entries[at].UID <= r.Stop; at++ {
+			if m.entries[at].ModSeq > modseq {
+				places = append(places, at)
 			}
 		}
-		return uids
 	}
-	for i := len(m.history) - 1; i >= 0 && m.history[i].modseq > modseq; i-- {
-		uids = append(uids, m.history[i].uid)
-	}
-	slices.Sort(uids)
-	return slices.Compact(uids)
+	return places
 }
 
 // remember notes keywords that were not seen before.

@@ -55,6 +55,9 @@ func (v *View) EachAlsoGone(ctx context.Context, set imap.NumSet, f func(Message
 // that it could not show.
 func (v *View) Missed() bool { return v.missed }
 
+// AsOf returns the modseq that the mailbox had when the last Each began: each message was shown as it was then, or later.
+func (v *View) AsOf() uint64 { return v.asOf }
+
 // chunk copies messages with UIDs from first to last; more says that there are others.
 func (v *View) chunk(ctx context.Context, first, last imap.UID, into []Message) (chunk []Message, more bool, err error) {
 	m := v.box
@@ -99,6 +102,7 @@ func (v *View) ranges(ctx context.Context, set imap.NumSet) ([]imap.UIDRange, er
 	if err := m.refresh(ctx, true); err != nil {
 		return nil, err
 	}
+	v.asOf = m.state.HighestModSeq
 	l, err := v.layout()
 	if err != nil || v.exists == 0 {
 		return nil, err
@@ -166,11 +170,11 @@ func (v *View) ChangedSince(ctx context.Context, modseq uint64) ([]Message, erro
 		return nil, err
 	}
 	var changed []Message
-	for _, uid := range m.changedSince(modseq) {
-		if i, found := search(l.live, uid); found {
-			seq, _ := l.seq(uid)
-			changed = append(changed, Message{Entry: l.live[i], Seq: seq})
+	for _, i := range m.changedSince(modseq) {
+		if i >= len(l.live) {
+			break
 		}
+		changed = append(changed, l.message(i))
 	}
 	return changed, nil
 }

@@ -63,9 +63,10 @@ type tomb struct {
 	entry *store.Entry // as it was last; nil if that is not known any more
 }
 
+// change says that the messages in a range of UIDs may have changed, none later than modseq.
 type change struct {
 	modseq uint64
-	uid    imap.UID
+	uids   imap.UIDRange
 }
 
 // inbox is filled on the store's writer's goroutine, which must not wait for those who look at the index.
@@ -273,6 +274,17 @@ func (m *Mailbox) find(uid imap.UID) (int, bool) { return search(m.entries, uid)
 
 func search(entries []store.Entry, uid imap.UID) (int, bool) {
 	return slices.BinarySearchFunc(entries, uid, func(e store.Entry, uid imap.UID) int { return compare(e.UID, uid) })
+}
+
+// searchFrom is search for a UID that is most likely found at a place or a little behind it, and not before it.
+func searchFrom(entries []store.Entry, at int, uid imap.UID) (int, bool) {
+	width := 1
+	for at+width < len(entries) && entries[at+width].UID < uid {
+		width *= 2
+	}
+	from := at + width/2
+	i, found := search(entries[min(from, len(entries)):min(at+width+1, len(entries))], uid)
+	return from + i, found
 }
 
 func compare(a, b imap.UID) int {

@@ -76,14 +76,12 @@ func (v *View) tellChanges(u *Update, expunge bool) error {
 		v.exists -= uint32(len(l.tombs))
 		l.tombs = nil
 	}
-	for _, uid := range m.changedSince(v.told) {
-		if i, found := search(l.live, uid); found {
-			entry := l.live[i]
-			if v.known[uid] == entry.ModSeq {
-				continue
-			}
-			seq, _ := l.seq(uid)
-			u.Changed = append(u.Changed, Message{Entry: entry, Seq: seq})
+	for _, i := range m.changedSince(v.told) {
+		if i >= len(l.live) {
+			break
+		}
+		if e := &l.live[i]; !v.knows(e.UID, e.ModSeq) {
+			u.Changed = append(u.Changed, l.message(i))
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package mailbox
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -24,12 +25,13 @@ type View struct {
 	uidNext  imap.UID
 	exists   uint32
 
-	rights   uint64              // changes of rights that RightsChanged has told
-	keywords int                 // of the mailbox's, told
-	claims   bool                // recent messages are this view's alone
-	recent   []imap.UIDRange     // which are, ascending
-	missed   bool                // the last Each passed over messages that are gone
-	known    map[imap.UID]uint64 // changes after told that the client knows, by modseq: it made them
+	rights   uint64          // changes of rights that RightsChanged has told
+	keywords int             // of the mailbox's, told
+	claims   bool            // recent messages are this view's alone
+	recent   []imap.UIDRange // which are, ascending
+	missed   bool            // the last Each passed over messages that are gone
+	asOf     uint64          // see AsOf
+	known    []known         // changes after told that the client knows: it made them
 }
 
 // Message is a message with its number in a view.
@@ -132,14 +134,34 @@ func (v *View) sees(t tomb) bool { return t.gone > v.toldGone && t.uid < v.uidNe
 
 // Known says that the client knows of a change that it made itself: it is not told again.
 func (v *View) Known(uid imap.UID, modseq uint64) {
-	if v.known == nil {
-		v.known = make(map[imap.UID]uint64)
+	i := len(v.known)
+	if i > 0 && v.known[i-1].uid >= uid {
+		found := false
+		if i, found = v.findKnown(uid); found {
+			v.known[i].modseq = modseq
+			return
+		}
 	}
-	v.known[uid] = modseq
+	v.known = slices.Insert(v.known, i, known{uid, modseq})
+}
+
+// known is a change of a message that its client knows.
+type known struct {
+	uid    imap.UID
+	modseq uint64
+}
+
+func (v *View) findKnown(uid imap.UID) (int, bool) {
+	return slices.BinarySearchFunc(v.known, uid, func(k known, uid imap.UID) int { return compare(k.uid, uid) })
+}
+
+func (v *View) knows(uid imap.UID, modseq uint64) bool {
+	i, found := v.findKnown(uid)
+	return found && v.known[i].modseq == modseq
 }
 
 // Told tells whether the client knows a message as it is.
-func (v *View) Told(m Message) bool { return m.ModSeq <= v.told || v.known[m.UID] == m.ModSeq }
+func (v *View) Told(m Message) bool { return m.ModSeq <= v.told || v.knows(m.UID, m.ModSeq) }
 
 // layout is a view's messages at one moment: what is in the index and below uidNext, and the expunged that it still has.
 type layout struct {
@@ -165,6 +187,12 @@ func (v *View) layout() (layout, error) {
 		return layout{}, fmt.Errorf("%w: %d messages are left of %d", ErrLost, len(live)+len(tombs), v.exists)
 	}
 	return layout{live, tombs}, nil
+}
+
+// message returns a message of the index.
+func (l layout) message(i int) Message {
+	j, _ := findTomb(l.tombs, l.live[i].UID)
+	return Message{Entry: l.live[i], Seq: uint32(i + j + 1)}
 }
 
 // seq returns the sequence number that a message has, or would have.

@@ -18,6 +18,20 @@ func BenchmarkMany(b *testing.B) {
 		do    func(s *Store, from, to Mailbox, uids []imap.UID) error
 	}{
 		{"flags", 1, func(s *Store, from, _ Mailbox, uids []imap.UID) error { return setFlags(s, from.ID, uids, seen) }},
+		{"flags-of-known", 1, func(s *Store, from, _ Mailbox, _ []imap.UID) error {
+			b.StopTimer()
+			box, entries, err := s.Index(ctx, from.ID)
+			if err != nil {
+				return err
+			}
+			var known []Known
+			for i, e := range entries[len(entries)-n:] {
+				known = append(known, Known{e, uint32(i)})
+			}
+			b.StartTimer()
+			_, _, err = s.SetFlagsOfKnown(ctx, from.ID, known, box.HighestModSeq, seen, nil)
+			return err
+		}},
 		{"flags-every-second", 2, func(s *Store, from, _ Mailbox, uids []imap.UID) error { return setFlags(s, from.ID, uids, seen) }},
 		{"move", 1, func(s *Store, from, to Mailbox, uids []imap.UID) error {
 			_, _, _, err := s.Move(ctx, from.ID, uids, to.ID, AllRights, nil)

@@ -26,6 +26,8 @@ func TestCheckFinds(t *testing.T) {
 		{"crc", "UPDATE contents SET crc = crc + 1", "checksum"},
 		{"place", "UPDATE contents SET segment = 77", "behind the acknowledged end"},
 		{"same place", "UPDATE contents SET segment = 1, offset = 16", "where another content lies"},
+		{"postponed", "INSERT INTO postponed VALUES (99, 1, 0, 1, 1, 0, '', 1, '')", "are of no mailbox"},
+		{"modseq of postponed", "INSERT INTO postponed SELECT mailbox, 99, 0, 1, 1, 0, '', 1, '' FROM messages", "modseq above their mailbox"},
 		{"size", "UPDATE messages SET size = size + 1", "size of its content"},
 		{"envelope", "UPDATE contents SET envelope = NULL", "no envelope"},
 		{"account", "DELETE FROM accounts", "no account"},

@@ -66,5 +66,6 @@ func (t *tx) entry(m *mailboxState, uid imap.UID) (e Entry, found bool, err erro
 	if err != nil {
 		err = fmt.Errorf("cannot read message %d of mailbox %d: %w", uid, m.id, err)
 	}
+	overlay(m.postponed, &e)
 	return e, found, err
 }

@@ -108,7 +108,7 @@ type history struct {
 // TestChangesAndVanished changes a mailbox at random and asks, for every state it ever was in, what has changed since.
 func TestChangesAndVanished(t *testing.T) {
 	ctx := context.Background()
-	s := openTest(t, Options{})
+	s := openTest(t, Options{postponeFrom: 1})
 	a := makeAccounts(t, s, 1, 0)[0]
 	inbox := mailbox(t, s, a, "INBOX")
 	r := rand.New(rand.NewPCG(3, 1))
@@ -123,6 +123,11 @@ func TestChangesAndVanished(t *testing.T) {
 		for _, e := range entries {
 			if r.IntN(5) == 0 {
 				some = append(some, e.UID)
+			}
+		}
+		if r.IntN(30) == 0 {
+			if err := s.settle(ctx); err != nil {
+				t.Fatal(err)
 			}
 		}
 		switch r.IntN(5) {

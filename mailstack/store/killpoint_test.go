@@ -27,6 +27,7 @@ func digest(t *testing.T, s *Store) string {
 		"SELECT id, account, name, uid_validity, special_use FROM mailboxes ORDER BY 1",
 		"SELECT mailbox, uid_next, modseq, messages, unseen, deleted, size, vanished, floor FROM mailbox_state ORDER BY 1",
 		"SELECT mailbox, uid, modseq, added, flags, keywords, date, saved, size, content FROM messages ORDER BY 1, 2",
+		"SELECT mailbox, modseq, n, first, last, from_flags, from_keywords, to_flags, to_keywords FROM postponed ORDER BY 1, 2, 3",
 		"SELECT account, id, mailbox, uid, flags, keywords, size, content, expunged FROM vault ORDER BY 1, 2",
 		"SELECT mailbox, modseq, uid FROM vanished ORDER BY 1, 2, 3",
 		"SELECT account, name FROM subscriptions ORDER BY 1, 2",
@@ -123,7 +124,7 @@ func TestKillBetweenSteps(t *testing.T) {
 		_ = os.RemoveAll(o.Dir)
 	}
 	power := &segmenttest.PowerLoss{Before: func(step string) error { look(step); return nil }}
-	s = openTest(t, Options{Dir: dir, SegmentBytes: 7_000, VaultFor: time.Hour, fs: power, at: look, now: func() time.Time { return now }})
+	s = openTest(t, Options{Dir: dir, SegmentBytes: 7_000, VaultFor: time.Hour, fs: power, at: look, now: func() time.Time { return now }, postponeFrom: 2})
 	s.stopKeeping()
 	s.keepers.Wait()
 	ids := makeAccounts(t, s, 2, 100_000)
@@ -148,6 +149,10 @@ func TestKillBetweenSteps(t *testing.T) {
 		{"flags", func() error {
 			return setFlags(s, inbox.ID, []imap.UID{1, 3}, FlagChange{Op: imap.StoreFlagsAdd, Flags: []imap.Flag{imap.FlagDeleted, "k"}})
 		}},
+		{"flags again", func() error {
+			return setFlags(s, inbox.ID, []imap.UID{3, 4}, FlagChange{Op: imap.StoreFlagsAdd, Flags: []imap.Flag{"l"}})
+		}},
+		{"settle", func() error { return s.settle(ctx) }},
 		{"copy", func() error {
 			_, _, _, err := s.Copy(ctx, inbox.ID, []imap.UID{1, 4}, other.ID, AllRights, nil)
 			return err

@@ -36,6 +36,12 @@ func allInTx(f func(t *tx, list []finding) error) func(context.Context, *Store, 
 				err = t.forget()
 			}
 			if err == nil {
+				err = t.settleAll()
+			}
+			if err == nil {
+				err = t.flush()
+			}
+			if err == nil {
 				err = f(t, list)
 			}
 			if err == nil {
@@ -103,6 +109,7 @@ var (
 	dropMailboxState = both("forget it", "DELETE FROM mailbox_state WHERE mailbox = ? AND NOT EXISTS (SELECT 1 FROM messages WHERE mailbox = ?)")
 	dropAccountState = both("forget it", "DELETE FROM account_state WHERE account = ?"+ofNobody)
 	keepMailbox      = both("keep it", "DELETE FROM doomed WHERE mailbox = ?")
+	dropPostponed    = both("forget them", "DELETE FROM postponed WHERE mailbox = ?")
 	raiseCounters    = mend{text: "count on from it", do: inTx(func(t *tx, _ finding) error { return t.raiseCounters() })}
 
 	takeMessages    = mend{text: "remove it", takes: true, do: inTx(takeMessage)}

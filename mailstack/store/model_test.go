@@ -204,6 +204,7 @@ func TestModel(t *testing.T) {
 			o := c.options()
 			o.Dir, o.SegmentBytes = t.TempDir(), 50_000
 			m := &model{t: t, r: rand.New(rand.NewPCG(seed, 11)), clock: &c, boxes: make(map[MailboxID]*modelMailbox), uids: make(map[string]bool)}
+			o.postponeFrom = 1
 			m.s = openTest(t, o)
 			m.s.stopKeeping() // the model does that, at times of its own
 			m.s.keepers.Wait()

@@ -17,7 +17,7 @@ var modelOperations = []struct {
 	{"replace", (*model).replace}, {"flags", (*model).flag}, {"flags", (*model).flag}, {"flags", (*model).flag},
 	{"expunge", (*model).expunge}, {"expunge", (*model).expunge}, {"copy", func(m *model) { m.transfer(false) }}, {"move", func(m *model) { m.transfer(true) }},
 	{"create", (*model).create}, {"delete", (*model).delete}, {"rename", (*model).rename}, {"subscribe", (*model).subscribe},
-	{"restore", (*model).restore}, {"hold", (*model).setHold}, {"wait", (*model).wait},
+	{"restore", (*model).restore}, {"hold", (*model).setHold}, {"wait", (*model).wait}, {"settle", (*model).settle},
 }
 
 var modelFlags = []imap.Flag{imap.FlagSeen, imap.FlagDeleted, imap.FlagFlagged, "Red", "Green"}
@@ -108,7 +108,7 @@ func (m *model) flag() {
 	b, flags := m.box(), m.flags()
 	uids := m.some(b)
 	change := FlagChange{Op: []imap.StoreFlagsOp{imap.StoreFlagsSet, imap.StoreFlagsAdd, imap.StoreFlagsDel}[m.r.IntN(3)], Flags: flags}
-	_, before, err := m.s.Index(m.t.Context(), b.id)
+	box, before, err := m.s.Index(m.t.Context(), b.id)
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -140,10 +140,37 @@ func (m *model) flag() {
 		}
 		msg.flags = joinFlags(have)
 	}
-	_, modified, err := m.s.SetFlags(m.t.Context(), b.id, uids, change, nil)
+	var modified []imap.UID
+	switch m.r.IntN(3) {
+	case 0:
+		_, modified, err = m.s.SetFlags(m.t.Context(), b.id, uids, change, nil)
+	case 1:
+		_, modified, err = m.s.SetFlagsOfKnown(m.t.Context(), b.id, knownOf(before, uids), box.HighestModSeq, change, nil)
+	case 2: // what is known is outdated, and nothing of it counts
+		for i := range before {
+			before[i].Flags = FlagSet{Keywords: "Outdated"}
+			before[i].ModSeq = 1
+		}
+		_, modified, err = m.s.SetFlagsOfKnown(m.t.Context(), b.id, knownOf(before, uids), box.HighestModSeq-1, change, nil)
+	}
 	if m.expect("flags", err, nil) && !slices.Equal(modified, wantModified) {
 		m.t.Errorf("modified %v, expected %v", modified, wantModified)
 	}
+}
+
+// knownOf are those of all messages of a mailbox that have one of some UIDs.
+func knownOf(all []Entry, uids []imap.UID) (list []Known) {
+	for i, e := range all {
+		if slices.Contains(uids, e.UID) {
+			list = append(list, Known{e, uint32(i + 1)})
+		}
+	}
+	return list
+}
+
+// settle changes nothing.
+func (m *model) settle() {
+	m.expect("settle", m.s.settle(m.t.Context()), nil)
 }
 
 func (m *model) expunge() {

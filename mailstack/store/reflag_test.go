@@ -52,7 +52,7 @@ func TestRuns(t *testing.T) {
 			case c >= 'a':
 				r.keep(FlagSet{Keywords: string(c - 'a' + 'A')})
 			default:
-				r.change(imap.UID(i+1), FlagSet{Keywords: string(c)}, FlagSet{})
+				r.change(imap.UID(i+1), FlagSet{Keywords: string(c)}, FlagSet{}, 1)
 			}
 		}
 		r.endAll()
@@ -109,7 +109,19 @@ func TestSetFlagsOfMany(t *testing.T) {
 			}
 		}
 		want, wantModified, wantChanged := expectFlags(t, before, uids, change, mailboxModSeq(t, s, a)+1)
-		got, modified, err := s.SetFlags(ctx, inbox.ID, uids, change, round)
+		if r.IntN(20) == 0 {
+			if err := s.settle(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var got []Entry
+		var modified []imap.UID
+		var err error
+		if r.IntN(2) == 0 {
+			got, modified, err = s.SetFlags(ctx, inbox.ID, uids, change, round)
+		} else {
+			got, modified, err = s.SetFlagsOfKnown(ctx, inbox.ID, knownOf(before, uids), mailboxModSeq(t, s, a), change, round)
+		}
 		if err != nil || !slices.Equal(modified, wantModified) {
 			t.Fatalf("round %d: modified %v, expected %v; %v", round, modified, wantModified, err)
 		}

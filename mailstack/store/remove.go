@@ -14,6 +14,9 @@ func (s *Store) DeleteMailbox(ctx context.Context, id MailboxID, origin any) err
 		if m.name == inbox {
 			return ErrMailboxInUse
 		}
+		if err := t.settle(m); err != nil {
+			return err
+		}
 		if _, err := t.db.Exec("INSERT INTO doomed (mailbox, account, name, removed) VALUES (?, ?, ?, ?)",
 			int64(id), int64(a.id), m.name, t.now.UnixMilli()); err != nil {
 			return err

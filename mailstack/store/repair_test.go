@@ -20,6 +20,8 @@ var harms = []struct {
 	lost      int    // messages whose removal mends the rest
 }{
 	{name: "uid", sql: "UPDATE mailbox_state SET uid_next = 1"},
+	{name: "postponed of no mailbox", sql: "INSERT INTO postponed VALUES (99, 1, 0, 1, 1, 0, '', 1, '')"},
+	{name: "modseq of postponed", sql: "INSERT INTO postponed SELECT mailbox, 99, 0, 1, 1, flags, keywords, flags, keywords FROM messages WHERE uid = 1"},
 	{name: "uid 0", sql: "UPDATE messages SET uid = 0 WHERE uid = 1"},
 	{name: "modseq of a message", sql: "UPDATE messages SET modseq = 99"},
 	{name: "modseq 0", sql: "UPDATE messages SET modseq = 0"},

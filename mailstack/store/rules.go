@@ -28,6 +28,9 @@ var rules = []rule{
 	{what: "is in no mailbox",
 		query: `SELECT 0, 'mailbox ' || mailbox || ' uid ' || uid, mailbox, uid FROM messages
 			WHERE mailbox NOT IN (SELECT id FROM mailboxes) AND mailbox NOT IN (SELECT mailbox FROM doomed)`},
+	{what: "are of no mailbox",
+		query: "SELECT DISTINCT 0, 'postponed flags of mailbox ' || mailbox, mailbox, 0 FROM postponed WHERE mailbox NOT IN (SELECT id FROM mailboxes)",
+		mend:  &dropPostponed},
 
 	{what: "has a UIDVALIDITY that was not given yet",
 		query: "SELECT account, 'mailbox ' || id, id, 0 FROM mailboxes WHERE uid_validity > (SELECT uid_validity FROM meta)",
@@ -96,6 +99,10 @@ var rules = []rule{
 		query: "SELECT " + accountOf("m.mailbox") + `, 'mailbox ' || m.mailbox || ' uid ' || m.uid, m.mailbox, m.uid FROM messages m
 			JOIN mailbox_state s ON s.mailbox = m.mailbox WHERE m.modseq > s.modseq`,
 		mend: &raiseModSeqs},
+	{what: "have a modseq above their mailbox's",
+		query: "SELECT " + accountOf("p.mailbox") + `, 'postponed flags of mailbox ' || p.mailbox, p.mailbox, 0 FROM postponed p
+			JOIN mailbox_state s ON s.mailbox = p.mailbox GROUP BY p.mailbox HAVING MAX(p.modseq) > s.modseq`,
+		mend: &raiseModSeqs},
 	{what: "has a floor above its modseq",
 		query: "SELECT " + accountOf("mailbox") + ", 'mailbox ' || mailbox, mailbox, 0 FROM mailbox_state WHERE floor > modseq",
 		mend:  &raiseModSeqs},
@@ -116,8 +123,9 @@ var rules = []rule{
 		query: "SELECT " + accountOf("s.mailbox") + `, 'mailbox ' || s.mailbox, s.mailbox, 0 FROM mailbox_state s
 			LEFT JOIN (SELECT mailbox, COUNT(*) n, SUM(size) size, SUM(flags & 1 = 0) unseen, SUM(flags & 8 <> 0) deleted
 			  FROM messages GROUP BY mailbox) m ON m.mailbox = s.mailbox
-			WHERE (s.messages, s.size, s.unseen, s.deleted) <>
-			  (COALESCE(m.n, 0), COALESCE(m.size, 0), COALESCE(m.unseen, 0), COALESCE(m.deleted, 0))`,
+			WHERE (s.messages, s.size) <> (COALESCE(m.n, 0), COALESCE(m.size, 0))
+			  OR (s.unseen, s.deleted) <> (COALESCE(m.unseen, 0), COALESCE(m.deleted, 0))
+			  AND s.mailbox NOT IN (SELECT mailbox FROM postponed)`,
 		mend: &countMailboxes},
 	{what: "counts its mailboxes wrong",
 		query: `SELECT s.account, 'account ' || s.account, s.account, 0 FROM account_state s

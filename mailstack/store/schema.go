@@ -8,7 +8,7 @@ import (
 )
 
 // schemaVersion is kept in SQLite's user_version.
-const schemaVersion = 2
+const schemaVersion = 3
 
 // What changes with every delivery (account_state, mailbox_state) is kept apart from what seldom changes:
 // narrow rows mean few pages to write for a batch. No foreign keys: one writer checks what it needs to in
@@ -85,6 +85,19 @@ CREATE TABLE messages (
 ) WITHOUT ROWID;
 -- Messages that never changed have ascending modseqs like UIDs and are found by their UID.
 CREATE INDEX messages_changed ON messages (mailbox, modseq) WHERE modseq <> added;
+-- Changes of flags that messages do not show yet, see postpone.go: in the order of modseq and n.
+CREATE TABLE postponed (
+  mailbox       INTEGER NOT NULL,
+  modseq        INTEGER NOT NULL,
+  n             INTEGER NOT NULL,
+  first         INTEGER NOT NULL, -- UIDs
+  last          INTEGER NOT NULL,
+  from_flags    INTEGER NOT NULL,
+  from_keywords TEXT    NOT NULL,
+  to_flags      INTEGER NOT NULL,
+  to_keywords   TEXT    NOT NULL,
+  PRIMARY KEY (mailbox, modseq, n)
+) WITHOUT ROWID;
 CREATE TABLE contents (
   id        INTEGER PRIMARY KEY,
   segment   INTEGER NOT NULL,

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,6 +34,8 @@ type Options struct {
 	fs  segment.FS       // tests inject faults
 	now func() time.Time // tests move the clock
 	at  func(string)     // tests look at the disk between two steps of the writer
+
+	postponeFrom int64 // tests postpone less
 }
 
 // Store is an open store. Its methods may be called by any number of goroutines.
@@ -60,6 +63,7 @@ type Store struct {
 	accountsChanged notifier
 	queueChanged    notifier
 	sweep           chan struct{}
+	postponed       chan struct{} // flags wait to be settled
 	stopKeeping     context.CancelFunc
 	keepers         sync.WaitGroup // housekeeping
 	compacting      chan struct{}  // one place: one compaction at a time
@@ -80,6 +84,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		readers: make(chan *database.Conn, readers),
 		sweep:   make(chan struct{}, 1),
 
+		postponed:  make(chan struct{}, 1),
 		compacting: make(chan struct{}, 1),
 	}
 	if s.logger == nil {
@@ -103,6 +108,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s.stopKeeping = stop
 	go s.write()
 	s.keepers.Go(func() { s.keepHouse(keeping) })
+	s.keepers.Go(func() { s.keepSettled(keeping) })
 	s.keepers.Go(func() { s.keepCompact(keeping) })
 	return s, nil
 }
@@ -136,7 +142,7 @@ func (s *Store) open(ctx context.Context, o Options) error {
 	if s.tx, err = newTx(db); err != nil {
 		return errors.Join(err, db.Close())
 	}
-	s.tx.vaultFor = o.VaultFor
+	s.tx.vaultFor, s.tx.postponeFrom = o.VaultFor, cmp.Or(o.postponeFrom, postponeFrom)
 	var end segment.Position
 	if _, err := db.Row(func(r *database.Rows) { end = segment.Position{Segment: uint32(r.Int(0)), Offset: r.Int(1)} },
 		"SELECT segment, offset FROM meta"); err != nil {

@@ -33,18 +33,28 @@ func stretches(uids []imap.UID) iter.Seq[[]imap.UID] {
 func (t *tx) stretch(m *mailboxState, uids []imap.UID, read func(e Entry, asked bool) error) error {
 	first, last := uids[0], uids[len(uids)-1]
 	var refused error
-	err := t.db.Each(func(r *database.Rows) error {
-		e := readEntry(r)
+	err := t.rows(m, first, last, func(e Entry) error {
 		for uids[0] < e.UID {
 			uids = uids[1:]
 		}
+		overlay(m.postponed, &e)
 		refused = read(e, uids[0] == e.UID)
 		return refused
-	}, "SELECT "+entryColumns+" FROM messages WHERE mailbox = ? AND uid BETWEEN ? AND ? ORDER BY uid", int64(m.id), uint32(first), uint32(last))
-	if err != nil && refused == nil {
-		return fmt.Errorf("cannot read messages %d to %d of mailbox %d: %w", first, last, m.id, err)
+	})
+	if refused != nil {
+		return refused
 	}
 	return err
+}
+
+// rows reads the rows of the messages with UIDs from first to last.
+func (t *tx) rows(m *mailboxState, first, last imap.UID, read func(Entry) error) error {
+	err := t.db.Each(func(r *database.Rows) error { return read(readEntry(r)) },
+		"SELECT "+entryColumns+" FROM messages WHERE mailbox = ? AND uid BETWEEN ? AND ? ORDER BY uid", int64(m.id), uint32(first), uint32(last))
+	if err != nil {
+		return fmt.Errorf("cannot read messages %d to %d of mailbox %d: %w", first, last, m.id, err)
+	}
+	return nil
 }
 
 // entries reads the messages that exist of ascending UIDs.

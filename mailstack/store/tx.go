@@ -16,26 +16,28 @@ const cacheEntries = 8192
 // written once at the end of a batch, however many operations changed them; only the writer's goroutine
 // changes these tables, so it may keep them in memory from one batch to the next.
 type tx struct {
-	db          *database.Conn
-	now         time.Time
-	vaultFor    time.Duration
-	accounts    map[AccountID]*accountState
-	mailboxes   map[MailboxID]*mailboxState
-	names       map[mailboxName]*mailboxState
-	dirty       []dirtyState
-	charged     []*accountState // whose states were written
-	promises    []promise       // of the operations that are being decided on
-	touches     int64           // counts changes of states
-	released    atomic.Int64    // counts contents that were removed
-	uidValidity uint32
-	nextContent ContentID
-	nextVault   int64
+	db           *database.Conn
+	now          time.Time
+	vaultFor     time.Duration
+	postponeFrom int64 // messages of a run
+	accounts     map[AccountID]*accountState
+	mailboxes    map[MailboxID]*mailboxState
+	names        map[mailboxName]*mailboxState
+	dirty        []dirtyState
+	charged      []*accountState // whose states were written
+	promises     []promise       // of the operations that are being decided on
+	touches      int64           // counts changes of states
+	released     atomic.Int64    // counts contents that were removed
+	uidValidity  uint32
+	nextContent  ContentID
+	nextVault    int64
 
 	// What to tell after the commit.
 	events          []Event
 	accountsChanged bool
 	queueChanged    bool
 	swept           bool // a mailbox was removed whose messages must be swept up
+	postponed       bool // flags were set that messages do not show yet
 }
 
 type mailboxName struct {
@@ -79,6 +81,7 @@ type mailboxState struct {
 	size        int64
 	vanished    int64  // records of expunged messages
 	floor       uint64 // those up to this modseq were forgotten
+	postponed   []run  // changes of flags that rows of messages do not show yet, in the order of their modseqs
 	dirty       bool
 }
 
@@ -214,13 +217,30 @@ func (t *tx) charge(a *accountState, messages, bytes int64) {
 }
 
 const selectMailbox = `SELECT m.id, m.account, m.name, m.uid_validity, s.uid_next, s.modseq, s.messages, s.unseen, s.deleted, s.size,
-	s.vanished, s.floor FROM mailboxes m JOIN mailbox_state s ON s.mailbox = m.id WHERE `
+	s.vanished, s.floor, EXISTS (SELECT 1 FROM postponed p WHERE p.mailbox = m.id) FROM mailboxes m JOIN mailbox_state s ON s.mailbox = m.id WHERE `
 
-func (m *mailboxState) read(r *database.Rows) {
+func (m *mailboxState) read(r *database.Rows) (postpones bool) {
 	m.id, m.account, m.name, m.uidValidity = MailboxID(r.Int(0)), AccountID(r.Int(1)), r.Text(2), uint32(r.Int(3))
 	m.uidNext, m.modseq = uint32(r.Int(4)), uint64(r.Int(5))
 	m.messages, m.unseen, m.deleted, m.size = r.Int(6), r.Int(7), r.Int(8), r.Int(9)
 	m.vanished, m.floor = r.Int(10), uint64(r.Int(11))
+	return r.Bool(12)
+}
+
+// readMailbox reads the state that a condition selects; nil if there is none.
+func (t *tx) readMailbox(condition string, args ...any) (*mailboxState, error) {
+	m := new(mailboxState)
+	postpones := false
+	found, err := t.db.Row(func(r *database.Rows) { postpones = m.read(r) }, selectMailbox+condition, args...)
+	if err != nil || !found {
+		return nil, err
+	}
+	if postpones {
+		if m.postponed, err = readPostponed(t.db, m.id); err != nil {
+			return nil, err
+		}
+	}
+	return t.keep(m), nil
 }
 
 // mailbox returns the state of a mailbox, ErrNoMailbox if there is none.
@@ -228,15 +248,14 @@ func (t *tx) mailbox(id MailboxID) (*mailboxState, error) {
 	if m, ok := t.mailboxes[id]; ok {
 		return m, nil
 	}
-	m := new(mailboxState)
-	found, err := t.db.Row(m.read, selectMailbox+"m.id = ?", int64(id))
+	m, err := t.readMailbox("m.id = ?", int64(id))
 	if err != nil {
 		return nil, fmt.Errorf("cannot read mailbox %d: %w", id, err)
 	}
-	if !found {
+	if m == nil {
 		return nil, ErrNoMailbox
 	}
-	return t.keep(m), nil
+	return m, nil
 }
 
 // named returns the mailbox of an account with a normal name, nil if there is none.
@@ -248,15 +267,11 @@ func (t *tx) named(a *accountState, name string) (*mailboxState, error) {
 	if a.mailboxes == 0 {
 		return nil, nil
 	}
-	var m mailboxState
-	found, err := t.db.Row(m.read, selectMailbox+"m.account = ? AND m.name = ?", int64(a.id), name)
+	m, err := t.readMailbox("m.account = ? AND m.name = ?", int64(a.id), name)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read mailbox %q of account %d: %w", name, a.id, err)
 	}
-	if !found {
-		return nil, nil
-	}
-	return t.keep(&m), nil
+	return m, nil
 }
 
 // keep puts a state into the cache; one that is there already is newer.
@@ -307,6 +322,6 @@ func (t *tx) endBatch() {
 	clear(t.events)
 	clear(t.charged)
 	t.events, t.charged = t.events[:0], t.charged[:0]
-	t.accountsChanged, t.queueChanged, t.swept = false, false, false
+	t.accountsChanged, t.queueChanged, t.swept, t.postponed = false, false, false, false
 	t.trim()
 }

@@ -217,6 +217,12 @@ func (s *Store) tell() {
 		default:
 		}
 	}
+	if t.postponed {
+		select {
+		case s.postponed <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // checkpoint keeps the WAL small. An error may mean that a sync of the database file has failed.
