@@ -69,6 +69,9 @@ func (p *addressParser) next() {
 	case '<':
 		p.takeAngle()
 	default:
+		if p.words == nil {
+			p.words = make([]word, 0, 8) // a.b@c.test is seven
+		}
 		p.words = append(p.words, p.takeWord())
 	}
 }
@@ -148,6 +151,11 @@ func (p *addressParser) takeWord() word {
 
 // takeQuoted returns the content of a quoted string, its backslashes taken off.
 func (p *addressParser) takeQuoted() string {
+	if i := strings.IndexAny(p.s[p.i+1:], `"\`); i >= 0 && p.s[p.i+1+i] == '"' { // it has no backslashes
+		text := p.s[p.i+1 : p.i+1+i]
+		p.i += i + 2
+		return text
+	}
 	var b strings.Builder
 	for p.i++; p.i < len(p.s); p.i++ {
 		switch c := p.s[p.i]; {
@@ -177,7 +185,8 @@ func (p *addressParser) finish() {
 	var a address
 	switch {
 	case p.angled:
-		inner := addressParser{s: p.angle}
+		a.Name = phrase(p.words)
+		inner := addressParser{s: p.angle, words: p.words[:0]}
 		if strings.HasPrefix(strings.TrimSpace(p.angle), "@") { // a route (RFC 5322, 4.4)
 			a.Route, inner.s, _ = strings.Cut(p.angle, ":")
 			a.Route = strings.TrimSpace(a.Route)
@@ -192,7 +201,7 @@ func (p *addressParser) finish() {
 				inner.words = append(inner.words, inner.takeWord())
 			}
 		}
-		a.Name = phrase(p.words)
+		p.words = inner.words
 		a.Mailbox, a.Host = spec(inner.words)
 	case len(p.words) > 0:
 		words := p.words
@@ -243,23 +252,27 @@ func phrase(words []word) string {
 
 // spec divides the words of an address at the last "@".
 func spec(words []word) (mailbox, host string) {
-	var b strings.Builder
-	at := -1
-	for i, w := range words {
-		if w.text == "@" && !w.quoted {
-			at = i
+	for i := len(words) - 1; i >= 0; i-- {
+		if words[i].text == "@" && !words[i].quoted {
+			return join(words[:i]), join(words[i+1:])
 		}
 	}
-	for i, w := range words {
-		if i == at {
-			mailbox = b.String()
-			b.Reset()
-			continue
-		}
+	return join(words), ""
+}
+
+// join puts words together without spaces.
+func join(words []word) string {
+	if len(words) == 1 {
+		return words[0].text
+	}
+	size := 0
+	for _, w := range words {
+		size += len(w.text)
+	}
+	var b strings.Builder
+	b.Grow(size)
+	for _, w := range words {
 		b.WriteString(w.text)
 	}
-	if at < 0 {
-		return b.String(), ""
-	}
-	return mailbox, b.String()
+	return b.String()
 }

@@ -101,22 +101,34 @@ type fields struct {
 
 func fieldsOf(header []byte) (f fields) {
 	for h := range mime.Fields(header) {
-		if len(h.Raw) < 8 || h.Raw[7] != '-' { // not Content-
-			continue
-		}
-		for _, known := range [...]struct {
-			name  string
-			value *string
-		}{
-			{"Content-Type", &f.typ}, {"Content-Id", &f.id}, {"Content-Description", &f.description}, {"Content-Transfer-Encoding", &f.encoding},
-			{"Content-Disposition", &f.disposition}, {"Content-Language", &f.language}, {"Content-Location", &f.location}, {"Content-Md5", &f.md5},
-		} {
-			if h.Is(known.name) && *known.value == "" {
-				*known.value = strings.TrimSpace(h.Value())
-			}
+		if v := f.place(h); v != nil && *v == "" {
+			*v = h.Value()
 		}
 	}
 	return f
+}
+
+// place is where a field's value belongs; nil if it says nothing of a part.
+func (f *fields) place(h mime.Field) *string {
+	switch {
+	case h.Is("Content-Type"):
+		return &f.typ
+	case h.Is("Content-Id"):
+		return &f.id
+	case h.Is("Content-Description"):
+		return &f.description
+	case h.Is("Content-Transfer-Encoding"):
+		return &f.encoding
+	case h.Is("Content-Disposition"):
+		return &f.disposition
+	case h.Is("Content-Language"):
+		return &f.language
+	case h.Is("Content-Location"):
+		return &f.location
+	case h.Is("Content-Md5"):
+		return &f.md5
+	}
+	return nil
 }
 
 // parameters are those of the type, if the part is taken for that type.

@@ -26,19 +26,40 @@ type value struct {
 
 func fieldsOfEnvelope(header []byte) (e envelopeFields) {
 	for f := range mime.Fields(header) {
-		for _, known := range [...]struct {
-			name  string
-			value *value
-		}{
-			{"From", &e.lists[0]}, {"Sender", &e.lists[1]}, {"Reply-To", &e.lists[2]}, {"To", &e.lists[3]}, {"Cc", &e.lists[4]}, {"Bcc", &e.lists[5]},
-			{"Date", &e.date}, {"Subject", &e.subject}, {"Message-Id", &e.messageID}, {"References", &e.references}, {"In-Reply-To", &e.inReplyTo},
-		} {
-			if f.Is(known.name) && !known.value.there {
-				*known.value = value{strings.TrimSpace(f.Value()), true}
-			}
+		if v := e.place(f); v != nil && !v.there {
+			*v = value{f.Value(), true}
 		}
 	}
 	return e
+}
+
+// place is where a field's value belongs; nil if the envelope does not have it.
+func (e *envelopeFields) place(f mime.Field) *value {
+	switch {
+	case f.Is("From"):
+		return &e.lists[0]
+	case f.Is("Sender"):
+		return &e.lists[1]
+	case f.Is("Reply-To"):
+		return &e.lists[2]
+	case f.Is("To"):
+		return &e.lists[3]
+	case f.Is("Cc"):
+		return &e.lists[4]
+	case f.Is("Bcc"):
+		return &e.lists[5]
+	case f.Is("Date"):
+		return &e.date
+	case f.Is("Subject"):
+		return &e.subject
+	case f.Is("Message-Id"):
+		return &e.messageID
+	case f.Is("References"):
+		return &e.references
+	case f.Is("In-Reply-To"):
+		return &e.inReplyTo
+	}
+	return nil
 }
 
 // envelope writes ENVELOPE. Sender and Reply-To default to From (RFC 9051, 7.5.2).

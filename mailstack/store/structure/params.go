@@ -49,9 +49,17 @@ func splitParameters(field string) (value string, params []parameter) {
 
 // nextParameter reads up to a semicolon, which begins rest.
 func nextParameter(s string) (text, rest string) {
+	plain := strings.IndexAny(s, `;"(\`)
+	switch {
+	case plain < 0:
+		return strings.TrimSpace(s), ""
+	case s[plain] == ';':
+		return strings.TrimSpace(s[:plain]), s[plain:]
+	}
 	var b strings.Builder
+	b.WriteString(s[:plain])
 	quoted, depth := false, 0
-	for i := 0; i < len(s); i++ {
+	for i := plain; i < len(s); i++ {
 		c := s[i]
 		if c == '\\' && (quoted || depth > 0) && i+1 < len(s) {
 			i++

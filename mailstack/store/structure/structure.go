@@ -20,6 +20,7 @@ const (
 	maxParts  = 2000      // further parts are not listed
 	maxText   = 512 << 10 // bytes of header text kept in one structure
 	maxParams = 64        // of one field
+	usual     = 1 << 10   // bytes that nearly all envelopes and structures take together
 )
 
 // Message is what is computed of a message.
@@ -49,11 +50,12 @@ func Compute(raw []byte) (m Message) {
 	}()
 	whole := mime.Whole(raw)
 	e := fieldsOfEnvelope(whole.Header)
-	w := writer{text: maxText}
+	w := writer{b: make([]byte, 0, usual), text: maxText}
 	w.envelope(e)
-	m.Envelope, m.Root, m.Sent = w.b, e.root(), e.sent()
-	w = writer{text: maxText}
+	n := len(w.b)
+	m.Envelope, m.Root, m.Sent = w.b[:n:n], e.root(), e.sent()
+	w.text = maxText
 	w.part(whole, 0)
-	m.Structure = w.b
+	m.Structure = w.b[n:]
 	return m
 }
