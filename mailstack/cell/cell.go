@@ -309,8 +309,6 @@ func (c *cell) serveStream(ctx context.Context, st *link.Stream) {
 		if err := c.smtp.HandleDelivery(streams.NewConn(st, st.Header.RemoteAddr)); err != nil {
 			c.log.Warn("deliveries over a link broke off", "error", err)
 		}
-	case link.ProtocolLMTP:
-		_ = c.smtp.HandleLMTP(streams.NewConn(st, st.Header.RemoteAddr))
 	case link.ProtocolIMAP:
 		if conn, ok := c.auth.redeem(ctx, st, link.ServiceIMAP); ok {
 			c.imap.Handle(conn)

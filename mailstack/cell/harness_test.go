@@ -1,7 +1,6 @@
 package cell
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -12,6 +11,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
+	"io"
 	"log/slog"
 	"math/big"
 	"net/url"
@@ -21,9 +21,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/emersion/go-smtp"
+
 	"gouv.tg/messagerie/mailstack/admin"
+	"gouv.tg/messagerie/mailstack/cell/streams"
 	"gouv.tg/messagerie/mailstack/directory"
 	"gouv.tg/messagerie/mailstack/link"
+	"gouv.tg/messagerie/mailstack/link/handover"
 	"gouv.tg/messagerie/mailstack/sasl"
 )
 
@@ -213,14 +217,14 @@ func (c *testCell) inbox(address string) []string {
 	return texts
 }
 
-// gateway is the other end of the links: it joins the relay streams of one cell with LMTP streams of another.
+// gateway is the other end of the links: it hands what comes on the relay streams of one cell to another.
 type gateway struct {
 	t      *testing.T
 	tls    *tls.Config
 	target *link.Session // where relay streams lead; nil: refused
 
 	mu   sync.Mutex
-	lose int // so many replies to DATA are lost
+	lose int // so many replies to messages are lost
 }
 
 func newGateway(t *testing.T, ca *authority, ministry string) *gateway {
@@ -254,52 +258,63 @@ func (g *gateway) relay(from *link.Stream) {
 	if g.target == nil {
 		return
 	}
-	to, err := g.target.Open(link.Header{Protocol: link.ProtocolLMTP})
+	to, err := g.target.Open(link.Header{Protocol: link.ProtocolDelivery})
 	if err != nil {
 		return
 	}
 	defer to.Close()
-	ended := make(chan struct{})
-	var losing bool
-	var mu sync.Mutex
-	go func() { // commands and messages
-		defer to.Close()
-		buffer := make([]byte, 32<<10)
-		for {
-			n, err := from.Read(buffer)
-			if bytes.HasSuffix(buffer[:n], []byte("\r\n.\r\n")) {
-				g.mu.Lock()
-				if g.lose > 0 {
-					g.lose--
-					mu.Lock()
-					losing = true
-					mu.Unlock()
-				}
-				g.mu.Unlock()
-			}
-			if _, failed := to.Write(buffer[:n]); err != nil || failed != nil {
-				return
-			}
-		}
-	}()
-	go func() { // replies
-		defer close(ended)
-		buffer := make([]byte, 32<<10)
-		for {
-			n, err := to.Read(buffer)
-			mu.Lock()
-			lost := losing
-			mu.Unlock()
-			if lost && n > 0 {
-				return // the target has answered: it has the message, and nobody will know
-			}
-			if _, failed := from.Write(buffer[:n]); err != nil || failed != nil {
-				return
-			}
-		}
-	}()
-	<-ended
+	server := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
+		return &relayed{gateway: g, conn: c, to: handover.NewClient(to)}, nil
+	}))
+	server.LMTP, server.EnableDSN, server.Domain = true, true, "gateway"
+	defer server.Close()
+	listener := streams.NewListener("relay")
+	defer listener.Close()
+	go server.Serve(listener)
+	_ = listener.Serve(streams.NewConn(from, ""))
 }
+
+// relayed hands on what a relay stream brings.
+type relayed struct {
+	gateway *gateway
+	conn    *smtp.Conn
+	to      *handover.Client
+	path    string // of the one recipient
+}
+
+func (r *relayed) Mail(from string, o *smtp.MailOptions) error {
+	r.to.Mail(handover.Mail{Hello: r.conn.Hostname(), From: from, Size: o.Size, EnvelopeID: o.EnvelopeID})
+	return nil
+}
+
+func (r *relayed) Rcpt(to string, _ *smtp.RcptOptions) error {
+	r.path = to
+	return r.to.Rcpt(to)
+}
+
+func (r *relayed) Data(io.Reader) error { panic("LMTP") }
+
+func (r *relayed) LMTPData(text io.Reader, status smtp.StatusCollector) error {
+	replies, err := r.to.Data("", text)
+	if err != nil {
+		return err
+	}
+	r.gateway.mu.Lock()
+	lost := r.gateway.lose > 0
+	if lost {
+		r.gateway.lose--
+	}
+	r.gateway.mu.Unlock()
+	if lost { // the target has answered: it has the message, and nobody will know
+		r.conn.Close()
+		return io.ErrClosedPipe
+	}
+	status.SetStatus(r.path, replies[0])
+	return nil
+}
+
+func (r *relayed) Reset()        { r.to.Reset() }
+func (r *relayed) Logout() error { return nil }
 
 // login asks for a verdict.
 func login(t *testing.T, s *link.Session, h link.Header, r link.AuthRequest) link.AuthResponse {

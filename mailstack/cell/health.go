@@ -66,7 +66,7 @@ func (c *cell) metrics(w http.ResponseWriter, r *http.Request) {
 	total("queue_retried_total", "Attempts that will be repeated.", queued.Retried)
 
 	gauge("imap_sessions", "Open IMAP sessions.", c.imap.Sessions())
-	gauge("smtp_sessions", "Open submission and LMTP sessions.", c.smtp.Sessions())
+	gauge("smtp_sessions", "Open submission and delivery sessions.", c.smtp.Sessions())
 	total("imap_notifications_total", "Commits told to sessions that idle.", c.imap.Pushed())
 	page.Counters(c.imap.Commands())
 	gauge("links", "Connected gateways.", int64(c.links.count()))

@@ -25,7 +25,6 @@ const (
 	ProtocolIMAP       = "imap"       // gateway to cell: an authenticated IMAP session, opened by a PREAUTH greeting
 	ProtocolSubmission = "submission" // gateway to cell: an authenticated SMTP session
 	ProtocolDelivery   = "delivery"   // gateway to cell: deliveries, see package handover
-	ProtocolLMTP       = "lmtp"       // gateway to cell: deliveries of a gateway that does not know "delivery" yet
 	ProtocolDirectory  = "directory"  // gateway to cell: DirectoryUpdates, from the cell, for ever
 	ProtocolRelay      = "relay"      // cell to gateway: LMTP for recipients of other cells
 )

@@ -118,7 +118,7 @@ func TestServeEndsWithContext(t *testing.T) {
 	go func() {
 		served <- cell.Serve(ctx, func(ctx context.Context, s *link.Stream) { close(begun); <-ctx.Done() })
 	}()
-	if _, err := gateway.Open(link.Header{Protocol: link.ProtocolLMTP}); err != nil {
+	if _, err := gateway.Open(link.Header{Protocol: link.ProtocolDelivery}); err != nil {
 		t.Fatal(err)
 	}
 	<-begun

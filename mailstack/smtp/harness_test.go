@@ -146,13 +146,6 @@ func (b *bed) submission(address string) *smtp.Client {
 	return b.hello(smtp.NewClient(client))
 }
 
-func (b *bed) lmtp() *smtp.Client {
-	b.t.Helper()
-	client, server := pair(b.t)
-	go b.server.HandleLMTP(streams.NewConn(server, "192.0.2.8:25"))
-	return b.hello(smtp.NewClientLMTP(client))
-}
-
 func (b *bed) hello(c *smtp.Client) *smtp.Client {
 	b.t.Helper()
 	c.CommandTimeout, c.SubmissionTimeout = 20*time.Second, 20*time.Second

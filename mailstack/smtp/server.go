@@ -1,4 +1,4 @@
-// Package smtp takes mail into a cell: message submission by agents (RFC 6409) and local delivery (package handover, and LMTP, RFC 2033).
+// Package smtp takes mail into a cell: message submission by agents (RFC 6409) and local delivery (package handover).
 //
 // Both speak on streams that a gateway opened. A submission arrives already authenticated; its account is that of the
 // connection. An acknowledgement is only sent once the store has the message on disk.
@@ -7,7 +7,6 @@ package smtp
 import (
 	"context"
 	"crypto"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -55,10 +54,10 @@ type Server struct {
 	options Options
 	log     *slog.Logger
 
-	submission, lmtp               *smtp.Server
-	submissionStreams, lmtpStreams *streams.Listener
-	deliveries                     open
-	large                          chan struct{} // a place for each large message held in memory at once
+	submission        *smtp.Server
+	submissionStreams *streams.Listener
+	deliveries        open
+	large             chan struct{} // a place for each large message held in memory at once
 
 	submitted, delivered, recipients, refused, sessions atomic.Int64
 }
@@ -78,47 +77,30 @@ const (
 func New(st *store.Store, o Options) *Server {
 	s := &Server{
 		store: st, options: o, log: o.Logger,
-		submissionStreams: streams.NewListener("submission"), lmtpStreams: streams.NewListener("lmtp"),
-		large: make(chan struct{}, maxLarge),
+		submissionStreams: streams.NewListener("submission"), large: make(chan struct{}, maxLarge),
 	}
-	s.submission = s.newServer(func(c *smtp.Conn, conn *streams.Conn) smtp.Session {
-		return &submission{server: s, conn: c, stream: conn, log: s.log.With("account", conn.Account.Address)}
-	})
-	s.submission.MaxMessageBytes = o.MaxMessageBytes
-	s.submission.MaxLineLength = 16 << 10
-	s.lmtp = s.newServer(func(c *smtp.Conn, conn *streams.Conn) smtp.Session {
-		return &lmtp{delivery{server: s}, c}
-	})
-	s.lmtp.LMTP = true
-	s.lmtp.EnableDSN = true // for ENVID
-	s.lmtp.MaxMessageBytes = o.MaxMessageBytes + traceAllowance
-	s.lmtp.MaxLineLength = 64 << 10 // long lines reached the MX: it is too late to refuse them
-	return s
-}
-
-func (s *Server) newServer(session func(*smtp.Conn, *streams.Conn) smtp.Session) *smtp.Server {
 	server := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
 		conn, ok := c.Conn().(*streams.Conn)
 		if !ok {
 			return nil, fmt.Errorf("cannot serve a connection of type %T", c.Conn())
 		}
 		s.sessions.Add(1)
-		return session(c, conn), nil
+		return &submission{server: s, conn: c, stream: conn, log: s.log.With("account", conn.Account.Address)}, nil
 	}))
-	server.Domain = s.options.Hostname
-	server.MaxRecipients = s.options.MaxRecipients
+	server.Domain = o.Hostname
+	server.MaxMessageBytes = o.MaxMessageBytes
+	server.MaxRecipients = o.MaxRecipients
+	server.MaxLineLength = 16 << 10
 	server.ReadTimeout = readTimeout
 	server.WriteTimeout = writeTimeout
 	server.ErrorLog = printfLogger{s.log}
-	return server
+	s.submission = server
+	return s
 }
 
 // Serve runs until Close.
 func (s *Server) Serve() error {
-	done := make(chan error, 2)
-	go func() { done <- s.submission.Serve(s.submissionStreams) }()
-	go func() { done <- s.lmtp.Serve(s.lmtpStreams) }()
-	if err := errors.Join(<-done, <-done); err != nil {
+	if err := s.submission.Serve(s.submissionStreams); err != nil {
 		return fmt.Errorf("cannot serve SMTP: %w", err)
 	}
 	return nil
@@ -127,15 +109,11 @@ func (s *Server) Serve() error {
 // HandleSubmission serves one session of the connection's account and returns when it is over.
 func (s *Server) HandleSubmission(c *streams.Conn) error { return s.submissionStreams.Serve(c) }
 
-// HandleLMTP serves one session of deliveries and returns when it is over.
-func (s *Server) HandleLMTP(c *streams.Conn) error { return s.lmtpStreams.Serve(c) }
-
 // Close ends all sessions. Transactions that have not been acknowledged are the sender's to repeat.
 func (s *Server) Close() error {
 	s.deliveries.close()
-	err := errors.Join(s.submission.Close(), s.lmtp.Close())
+	err := s.submission.Close()
 	_ = s.submissionStreams.Close() // which the library only closes if it serves already
-	_ = s.lmtpStreams.Close()
 	return err
 }
 
