@@ -25,7 +25,7 @@ type tx struct {
 	names        map[mailboxName]*mailboxState
 	dirty        []dirtyState
 	charged      []*accountState // whose states were written
-	promises     []promise       // of the operations that are being decided on
+	promises     []promise       // of the batch
 	touches      int64           // counts changes of states
 	released     atomic.Int64    // counts contents that were removed
 	uidValidity  uint32
