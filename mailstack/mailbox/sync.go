@@ -76,11 +76,16 @@ func (v *View) tellChanges(u *Update, expunge bool) error {
 		v.exists -= uint32(len(l.tombs))
 		l.tombs = nil
 	}
+	known := v.known
 	for _, i := range m.changedSince(v.told) {
 		if i >= len(l.live) {
 			break
 		}
-		if e := &l.live[i]; !v.knows(e.UID, e.ModSeq) {
+		e := &l.live[i]
+		for len(known) > 0 && known[0].uid < e.UID {
+			known = known[1:]
+		}
+		if len(known) == 0 || known[0].uid != e.UID || known[0].modseq != e.ModSeq {
 			u.Changed = append(u.Changed, l.message(i))
 		}
 	}

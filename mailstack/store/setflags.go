@@ -110,19 +110,15 @@ func join[T any](list, more []T) []T {
 type flagging struct {
 	change   FlagChange
 	set      FlagSet // the change's flags
-	entries  []Entry
+	entries  []Entry // with their new flags
 	modified []imap.UID
-	list     []flagged
+	changed  []int32 // which of the entries have other flags than before
+	unseen   int64   // more messages than before
+	deleted  int64
 	runs     runs
 
 	looked   bool // at a message that had the flags from; to is what becomes of them
 	from, to FlagSet
-}
-
-// flagged is one of the entries and its new flags.
-type flagged struct {
-	at int
-	to FlagSet
 }
 
 // read looks at messages as the database has them.
@@ -145,7 +141,7 @@ func (f *flagging) read(t *tx, m *mailboxState, uids []imap.UID) error {
 
 // recall looks at messages as they are known.
 func (f *flagging) recall(known []Known) error {
-	f.entries, f.list = make([]Entry, 0, len(known)), make([]flagged, 0, len(known))
+	f.entries, f.changed = make([]Entry, 0, len(known)), make([]int32, 0, len(known))
 	for i := range known {
 		if i > 0 && known[i].Seq != known[i-1].Seq+1 {
 			f.runs.endAll()
@@ -173,17 +169,20 @@ func (f *flagging) look(e *Entry) error {
 	}
 	if f.to != f.from {
 		f.runs.change(e.UID, f.from, f.to, 0)
-		f.list = append(f.list, flagged{len(f.entries), f.to})
+		f.changed = append(f.changed, int32(len(f.entries)))
+		f.unseen += f.to.unseen() - f.from.unseen()
+		f.deleted += f.to.deleted() - f.from.deleted()
 	} else {
 		f.runs.keep(e.Flags)
 	}
 	f.entries = append(f.entries, *e)
+	f.entries[len(f.entries)-1].Flags = f.to
 	return nil
 }
 
 // apply makes the change. All messages have the same modseq afterwards (RFC 7162, 3.1).
 func (f *flagging) apply(t *tx, a *accountState, m *mailboxState, origin any) error {
-	if len(f.list) == 0 {
+	if len(f.changed) == 0 {
 		return nil
 	}
 	modseq := t.nextModSeq(a)
@@ -193,20 +192,19 @@ func (f *flagging) apply(t *tx, a *accountState, m *mailboxState, origin any) er
 	if err := t.reflagAll(m, f.runs.grown, modseq); err != nil {
 		return err
 	}
-	for _, c := range f.list {
-		e := &f.entries[c.at]
-		m.count(e, -1)
-		e.Flags, e.ModSeq = c.to, modseq
-		m.count(e, 1)
+	for _, i := range f.changed {
+		f.entries[i].ModSeq = modseq
 	}
 	told := f.entries
-	if len(f.list) < len(told) {
-		told = make([]Entry, len(f.list))
-		for i, c := range f.list {
-			told[i] = f.entries[c.at]
+	if len(f.changed) < len(told) {
+		told = make([]Entry, len(f.changed))
+		for i, at := range f.changed {
+			told[i] = f.entries[at]
 		}
 	}
 	m.modseq = modseq
+	m.unseen += f.unseen
+	m.deleted += f.deleted
 	t.touchMailbox(m)
 	t.tell(m, EventFlags, origin, told...)
 	return nil
