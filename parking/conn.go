@@ -1,8 +1,10 @@
 package parking
 
 import (
+	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"syscall"
 )
@@ -24,6 +26,7 @@ type Conn struct {
 
 	raw     syscall.RawConn
 	limited bool
+	waits   bool
 	allowed int
 }
 
@@ -38,7 +41,10 @@ func (c *Conn) Open(raw *net.TCPConn) (err error) {
 
 // Allow has Read not wait from now on, and make at most so many system calls: beyond them, and where nothing is there, it returns
 // ErrWouldBlock. It belongs to whoever reads.
-func (c *Conn) Allow(reads int) { c.limited, c.allowed = true, reads }
+func (c *Conn) Allow(reads int) { c.limited, c.waits, c.allowed = true, false, reads }
+
+// Linger is Allow with one read that waits, until the read deadline.
+func (c *Conn) Linger() { c.limited, c.waits, c.allowed = true, true, 0 }
 
 // Wait ends Allow: Read waits, as is usual.
 func (c *Conn) Wait() { c.limited = false }
@@ -47,6 +53,14 @@ func (c *Conn) Wait() { c.limited = false }
 func (c *Conn) Read(b []byte) (int, error) {
 	if !c.limited {
 		return c.TCPConn.Read(b)
+	}
+	if c.waits {
+		c.waits = false
+		n, err := c.TCPConn.Read(b)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			err = ErrWouldBlock
+		}
+		return n, err
 	}
 	if c.allowed == 0 {
 		return 0, ErrWouldBlock

@@ -161,6 +161,36 @@ func TestAllow(t *testing.T) {
 	}
 }
 
+// TestLinger: one read waits, until something comes or the deadline.
+func TestLinger(t *testing.T) {
+	c, peer := pair(t)
+	b := make([]byte, 4)
+	c.Linger()
+	io.WriteString(peer, "12")
+	if n, err := c.Read(b); n != 2 || err != nil {
+		t.Fatalf("Read = %d, %v", n, err)
+	}
+	if n, err := c.Read(b); n != 0 || !errors.Is(err, parking.ErrWouldBlock) {
+		t.Fatalf("a second Read = %d, %v", n, err)
+	}
+	c.SetReadDeadline(time.Now().Add(time.Millisecond))
+	c.Linger()
+	if n, err := c.Read(b); n != 0 || !errors.Is(err, parking.ErrWouldBlock) {
+		t.Fatalf("late Read = %d, %v", n, err)
+	}
+	c.SetReadDeadline(time.Time{})
+	c.Linger()
+	c.Allow(1) // which ends it
+	if n, err := c.Read(b); n != 0 || !errors.Is(err, parking.ErrWouldBlock) {
+		t.Fatalf("Read that does not wait = %d, %v", n, err)
+	}
+	c.Linger()
+	c.Close()
+	if _, err := c.Read(b); !errors.Is(err, net.ErrClosed) {
+		t.Fatalf("after Close: %v", err)
+	}
+}
+
 // TestRecordInPieces: each piece wakes the session once, none makes it wait, and at the end everything is there. What is
 // kept between the pieces is what has come.
 func TestRecordInPieces(t *testing.T) {

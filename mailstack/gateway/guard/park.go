@@ -33,6 +33,22 @@ func (c *Conn) Allow(reads int) {
 	c.spot.Allow(reads)
 }
 
+// Linger is Allow with one read that waits for d.
+func (c *Conn) Linger(d time.Duration) {
+	if c.spot == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.flags |= impatient
+	if !c.flags.any(stopped) {
+		c.flags |= armed
+		c.flags &^= explicitIn
+		c.Conn.SetReadDeadline(time.Now().Add(d))
+	}
+	c.spot.Linger()
+}
+
 // Wait ends Allow.
 func (c *Conn) Wait() {
 	if c.spot == nil {

@@ -48,6 +48,33 @@ func park(t *testing.T, c *Conn) <-chan struct{} {
 	return ready
 }
 
+// TestLinger: a read that waits for a moment is no silence that ends the connection, but a drain ends it at once.
+func TestLinger(t *testing.T) {
+	_, c, peer := keptConn(t)
+	b := make([]byte, 10)
+	c.Linger(time.Millisecond)
+	if _, err := c.Read(b); !errors.Is(err, parking.ErrWouldBlock) {
+		t.Fatalf("Read: %v", err)
+	}
+	c.Allow(1) // the deadline that has passed counts no more
+	io.WriteString(peer, "hello")
+	<-park(t, c)
+	if n, err := c.Read(b); n != 5 || err != nil {
+		t.Fatalf("Read = %d, %v", n, err)
+	}
+	c.Linger(time.Hour)
+	time.AfterFunc(10*time.Millisecond, c.Drain)
+	if _, err := c.Read(b); !errors.Is(err, parking.ErrWouldBlock) {
+		t.Errorf("Read amid Drain: %v", err)
+	}
+	<-park(t, c)
+	c.Linger(time.Hour)
+	var timeout net.Error
+	if _, err := c.Read(b); errors.Is(err, parking.ErrWouldBlock) || !errors.As(err, &timeout) || !timeout.Timeout() {
+		t.Errorf("Read after Drain: %v", err)
+	}
+}
+
 func TestPark(t *testing.T) {
 	s, c, peer := keptConn(t)
 	c.Allow(1)

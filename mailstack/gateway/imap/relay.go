@@ -24,6 +24,10 @@ type relay struct {
 	tls  *tls.Conn
 	cell *link.Stream
 
+	// Of whoever reads from the agent:
+	brisk  bool          // the agent has sent something soon after it was waited for
+	parked time.Duration // when it was last parked, since start
+
 	mu       sync.Mutex
 	ended    bool        // both connections are closed
 	goodbye  string      // what to tell the agent when the cell has finished; "": nothing, or told by the cell
@@ -38,8 +42,18 @@ var chunks = sync.Pool{New: func() any { return new([16 << 10]byte) }}
 // again: the next packets of a large message are most likely there.
 const quietAfter = 4 << 10
 
+// An agent whose commands follow each other closely is waited for, by a goroutine and with buffers, as long as a command takes:
+// that is quicker than to park it between any two. There are places for some of them.
+const lingerTime = time.Millisecond
+
+var lingering = make(chan struct{}, 32)
+
+// start is what times are counted from.
+var start = time.Now()
+
 // begin starts the relay. The connection is its own from now on.
 func (r *relay) begin() {
+	r.parked = time.Since(start) // clients say something when they have logged in
 	r.raw.Keep()
 	r.cell.Park(r.fromCell)
 	r.fromAgent()
@@ -61,9 +75,14 @@ func (r *relay) fromAgent() {
 	defer chunks.Put(buf)
 	parking.Lend(r.tls)
 	r.raw.Allow(1)
-	moved := 0
+	r.brisk = time.Since(start)-r.parked < lingerTime
+	moved, lingers := 0, false
 	for {
 		n, err := r.tls.Read(buf[:])
+		if lingers {
+			<-lingering
+			lingers, r.brisk = false, err == nil
+		}
 		if n > 0 && r.send(buf[:n]) != nil {
 			r.end()
 			return
@@ -80,9 +99,22 @@ func (r *relay) fromAgent() {
 		case moved > quietAfter:
 			moved = 0
 			r.raw.Allow(1)
+		case r.brisk && r.linger():
+			lingers = true
 		case r.parkAgent():
 			return
 		}
+	}
+}
+
+// linger has the next read wait, if there is a place for it.
+func (r *relay) linger() bool {
+	select {
+	case lingering <- struct{}{}:
+		r.raw.Linger(lingerTime)
+		return true
+	default:
+		return false
 	}
 }
 
@@ -94,6 +126,7 @@ func (r *relay) parkAgent() bool {
 	if r.back {
 		return false
 	}
+	r.parked = time.Since(start)
 	if !r.ended && r.raw.Park(r.fromAgent) != nil {
 		go r.end()
 	}
