@@ -294,6 +294,19 @@ func TestOpenRefuses(t *testing.T) {
 			t.Errorf("%s as %q: %v, want %q", tt.name, tt.format, err, tt.want)
 		}
 	}
+	if err := os.WriteFile(file, []byte("From x Mon Nov  2 10:00:05 2026\nA: b\n\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, format := range []Format{"", Mbox} {
+		r, err := Open(file, format)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if items := collect(t, r); len(items) != 2 || items[0].(*Mailbox).Name != inbox {
+			t.Errorf("one mbox file: %+v", items)
+		}
+		r.Close()
+	}
 	if _, err := ParseFormat("zip"); err == nil || !strings.Contains(err.Error(), Formats) {
 		t.Errorf("zip: %v", err)
 	}

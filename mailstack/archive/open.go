@@ -112,7 +112,7 @@ func Open(name string, format Format) (ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info.IsDir() == (format == Tar) || !info.IsDir() && format != Tar && format != Mbox {
+	if info.IsDir() && format == Tar || !info.IsDir() && format != Tar && format != Mbox {
 		return nil, fmt.Errorf("found %s at %s, which is no %s", kind(info), name, format)
 	}
 	switch {

@@ -47,8 +47,8 @@ func Export(ctx context.Context, cell Cell, address, mailbox, out string, format
 		progress(seen)
 	})
 	in.CloseWithError(errors.New("nobody reads any more"))
-	if cerr := <-ended; err != nil && cerr != nil && !errors.Is(err, cerr) {
-		err = fmt.Errorf("%w (%w)", err, cerr)
+	if cerr := <-ended; err != nil && cerr != nil && errors.Is(err, cerr) {
+		err = cerr // and not that it could not be read
 	}
 	if err == nil {
 		if err = w.Close(); err == nil {
