@@ -170,7 +170,7 @@ func (m *mailboxes) Import(ctx context.Context, address string, items []archive.
 	}
 	outcome, err := m.store.Import(ctx, a.ID, messages, nil)
 	if refusal(err) {
-		return result, fmt.Errorf("%w: %w", admin.ErrInvalid, err)
+		return result, &callersError{err.Error()}
 	}
 	if err != nil {
 		return result, err

@@ -40,8 +40,14 @@ func (m *mailboxes) account(ctx context.Context, address string) (store.Account,
 
 // refused is an error that is the caller's.
 func refused(field, found, accepted string) error {
-	return fmt.Errorf("%w: %s: found %q; accepted is %s", admin.ErrInvalid, field, found, accepted)
+	return &callersError{fmt.Sprintf("%s: found %q; accepted is %s", field, found, accepted)}
 }
+
+type callersError struct{ text string }
+
+func (e *callersError) Error() string { return e.text }
+
+func (e *callersError) Unwrap() error { return admin.ErrInvalid }
 
 // Describe implements admin.Mailboxes.
 func (m *mailboxes) Describe(ctx context.Context, address string) (admin.Description, error) {
@@ -193,7 +199,7 @@ func (m *mailboxes) Restore(ctx context.Context, address string, r admin.Restore
 		case errors.Is(err, store.ErrMailboxName):
 			return result, refused("mailbox", r.Mailbox, "the name of a mailbox")
 		case errors.Is(err, store.ErrOverQuota):
-			return result, fmt.Errorf("%w: quota: found no room for these messages in %s; %d were restored before them", admin.ErrInvalid, address, result.Restored)
+			return result, &callersError{fmt.Sprintf("quota: found no room for these messages in %s; %d were restored before them", address, result.Restored)}
 		case err != nil:
 			return result, err
 		}
