@@ -13,12 +13,14 @@ import (
 	"gouv.tg/messagerie/cmd/messagerie/local"
 	"gouv.tg/messagerie/mailstack/admin"
 	"gouv.tg/messagerie/mailstack/admin/remote"
+	"gouv.tg/messagerie/mailstack/archive"
 	"gouv.tg/messagerie/mailstack/directory"
 )
 
 func newMailbox() *cobra.Command {
 	cmd := &cobra.Command{Use: "mailbox", Short: "Check, repair, export, import and recover mail"}
-	cmd.AddCommand(newMailboxCheck(), newMailboxRepair(), newMailboxCompact(), newMailboxExport(), newMailboxImport(), newMailboxVault(), newMailboxRestore(), newMailboxHold())
+	cmd.AddCommand(newMailboxCheck(), newMailboxRepair(), newMailboxCompact(), newMailboxExport(), newMailboxImport(),
+		newMailboxVault(), newMailboxRestore(), newMailboxHold())
 	return cmd
 }
 
@@ -57,6 +59,17 @@ func locate(cmd *cobra.Command, dir, arg string) (namedCell, string, error) {
 		}
 	}
 	return namedCell{}, "", fmt.Errorf("ADDRESS: found %s; accepted is the address of an account", address)
+}
+
+// goesOn says what to do after a copy has not come to its end.
+func goesOn(err error) error {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return errors.New("stopped; the same command goes on")
+	case errors.Is(err, archive.ErrIncomplete):
+		return err
+	}
+	return fmt.Errorf("%w; the same command goes on", err)
 }
 
 // ticker tells of progress now and then on standard error.

@@ -15,7 +15,7 @@ func newMailboxCheck() *cobra.Command {
 		Use:   "check [--ministry M] [ADDRESS]",
 		Short: "Look for what does not fit together in the stores of cells, or in one account",
 		Long: `Look for what does not fit together in the stores of all cells, of one ministry's, or in one account: figures, references,
-and the bytes of every message. It prints one line a problem, and ends with exit code 1 if there is any. Mail flows meanwhile.`,
+and the bytes of every message. It prints one line a problem and their number, and ends with exit code 1 if there is any. Mail flows meanwhile.`,
 		Example: "  messagerie mailbox check --ministry finances\n  messagerie mailbox check afi.mensah@gouv.tg",
 		Args:    optionalArg("ADDRESS"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -30,6 +30,7 @@ and the bytes of every message. It prints one line a problem, and ends with exit
 			if err != nil {
 				return err
 			}
+			fmt.Fprintf(cmd.OutOrStdout(), "problems: %d\n", found)
 			if found > 0 {
 				return exitError(exitFailure)
 			}

@@ -38,13 +38,16 @@ func newMailboxImport() *cobra.Command {
 			report, err := migration.Import(cmd.Context(), cell, address, mailbox, from, format, func(r migration.Report) {
 				show.step("%d messages imported, %d were there", r.Stored, r.Known+r.Present)
 			})
+			if err != nil && report.Bytes == 0 {
+				return err
+			}
 			for _, line := range report.Details {
 				fmt.Fprintln(cmd.OutOrStdout(), "refused:", line)
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%d messages imported; %d were there, %d were imported before; %d refused, %d unreadable\n",
 				report.Stored, report.Present, report.Known, report.Refused, report.Lost)
 			if err != nil {
-				return fmt.Errorf("%w (the same command goes on)", err)
+				return goesOn(err)
 			}
 			if report.Refused+report.Lost > 0 {
 				return exitError(exitFailure)

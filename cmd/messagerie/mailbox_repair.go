@@ -43,9 +43,11 @@ With --yes, sessions of the accounts end, and clients connect again.`,
 			}
 			switch {
 			case yes:
-				fmt.Fprintf(cmd.OutOrStdout(), "%d problems, %d mended, %d left; search indexes are made anew\n", found, found-left, left)
+				fmt.Fprintf(cmd.OutOrStdout(), "problems: %d, mended: %d, left: %d; search indexes are made anew\n", found, found-left, left)
+			case found > 0:
+				fmt.Fprintf(cmd.OutOrStdout(), "problems: %d; nothing is done without --yes\n", found)
 			default:
-				fmt.Fprintf(cmd.OutOrStdout(), "%d problems, nothing done: use --yes to mend\n", found)
+				fmt.Fprintln(cmd.OutOrStdout(), "problems: 0")
 			}
 			if left > 0 {
 				return exitError(exitFailure)
@@ -67,7 +69,9 @@ func mendedText(m admin.Mended, yes bool) string {
 	case m.Action == "":
 		return "nothing can be done"
 	case m.Takes && yes:
-		return "left: --remove-lost would " + m.Action
+		return "left: only --remove-lost would " + m.Action
+	case m.Takes:
+		return "only --remove-lost would " + m.Action
 	case yes:
 		return "could not " + m.Action
 	}

@@ -33,7 +33,7 @@ func newMailboxRestore() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%d messages restored\n", result.Restored)
+			fmt.Fprintf(cmd.OutOrStdout(), "messages restored: %d\n", result.Restored)
 			if len(result.Missing) > 0 {
 				return fmt.Errorf("--ids: found %v; accepted are ids that messagerie mailbox vault lists", result.Missing)
 			}

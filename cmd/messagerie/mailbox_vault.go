@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
-	"strconv"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -33,8 +35,8 @@ func newMailboxVault() *cobra.Command {
 			w := newTable(cmd.OutOrStdout())
 			fmt.Fprintln(w, "ID\tREMOVED\tMAILBOX\tDATE\tSIZE\tFROM\tSUBJECT")
 			for _, e := range entries {
-				fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%d\t%s\t%s\n", e.ID, e.Removed.Format(time.RFC3339), e.Mailbox,
-					e.Date.Format(time.DateOnly), e.Size, e.From, plain(e.Subject))
+				fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%d\t%s\t%s\n", e.ID, e.Removed.Format(time.RFC3339), plain(e.Mailbox),
+					e.Date.Format(time.DateOnly), e.Size, plain(e.From), clip(plain(e.Subject), maxSubject))
 			}
 			return w.Flush()
 		},
@@ -44,12 +46,23 @@ func newMailboxVault() *cobra.Command {
 	return cmd
 }
 
-// plain is a text from a message, fit for a terminal.
+// maxSubject is how many characters of a subject are shown.
+const maxSubject = 60
+
+// plain is a text from elsewhere, fit for a terminal.
 func plain(s string) string {
-	quoted := strconv.QuoteToGraphic(s)
-	runes := []rune(quoted[1 : len(quoted)-1])
-	if len(runes) > 60 {
-		runes = append(runes[:59], '…')
+	return strings.Map(func(r rune) rune {
+		if unicode.IsGraphic(r) {
+			return r
+		}
+		return utf8.RuneError
+	}, s)
+}
+
+// clip cuts a text.
+func clip(s string, limit int) string {
+	if runes := []rune(s); len(runes) > limit {
+		return string(runes[:limit-1]) + "…"
 	}
-	return string(runes)
+	return s
 }

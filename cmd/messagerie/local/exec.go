@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/remotecommand"
 	"k8s.io/client-go/util/exec"
+	"k8s.io/klog/v2"
 
 	"gouv.tg/messagerie/api/v1alpha1"
 )
@@ -54,6 +55,7 @@ func ExecInCell(ctx context.Context, dir string, m *v1alpha1.Ministry, in io.Rea
 		return fmt.Errorf("cannot prepare the command: %w", err)
 	}
 	var failure bytes.Buffer
+	ctx = klog.NewContext(ctx, klog.Logger{}) // what fails is returned
 	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdin: in, Stdout: out, Stderr: &failure})
 	var exit exec.CodeExitError
 	switch {
