@@ -78,24 +78,13 @@ func newAccountsList() *cobra.Command {
 				return err
 			}
 			all := []admin.Account{}
-			for _, m := range ministries {
-				var listed bytes.Buffer
-				if err := local.ExecInCell(cmd.Context(), dir, &m, nil, &listed, "accounts", "list", "-o", "json"); err != nil {
-					return fmt.Errorf("cannot list the accounts of %s: %w", m.Name, err)
+			err = eachAccount(cmd, dir, ministries, func(_ *v1alpha1.Ministry, a admin.Account) {
+				if !strings.HasPrefix(a.Address, v1alpha1.ProbeLocalPart+"@") {
+					all = append(all, a)
 				}
-				for accounts := json.NewDecoder(&listed); ; {
-					var account admin.Account
-					err := accounts.Decode(&account)
-					if errors.Is(err, io.EOF) {
-						break
-					}
-					if err != nil {
-						return fmt.Errorf("cannot read the accounts of %s: %w", m.Name, err)
-					}
-					if !strings.HasPrefix(account.Address, v1alpha1.ProbeLocalPart+"@") {
-						all = append(all, account)
-					}
-				}
+			})
+			if err != nil {
+				return err
 			}
 			if output != "table" {
 				return printData(cmd.OutOrStdout(), output, all)
@@ -112,6 +101,29 @@ func newAccountsList() *cobra.Command {
 	cmd.Flags().StringVar(&ministry, "ministry", "", "only this ministry")
 	outputFlag(cmd, &output, "table", "json", "yaml")
 	return cmd
+}
+
+// eachAccount yields the accounts of ministries as their cells hold them.
+func eachAccount(cmd *cobra.Command, dir string, ministries []v1alpha1.Ministry, yield func(*v1alpha1.Ministry, admin.Account)) error {
+	for i := range ministries {
+		m := &ministries[i]
+		var listed bytes.Buffer
+		if err := local.ExecInCell(cmd.Context(), dir, m, nil, &listed, "accounts", "list", "-o", "json"); err != nil {
+			return fmt.Errorf("cannot list the accounts of %s: %w", m.Name, err)
+		}
+		for accounts := json.NewDecoder(&listed); ; {
+			var account admin.Account
+			err := accounts.Decode(&account)
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				return fmt.Errorf("cannot read the accounts of %s: %w", m.Name, err)
+			}
+			yield(m, account)
+		}
+	}
+	return nil
 }
 
 func newAccountsSetPassword() *cobra.Command {

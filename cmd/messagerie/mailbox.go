@@ -18,8 +18,8 @@ import (
 )
 
 func newMailbox() *cobra.Command {
-	cmd := &cobra.Command{Use: "mailbox", Short: "Check, repair, export, import and recover mail"}
-	cmd.AddCommand(newMailboxCheck(), newMailboxRepair(), newMailboxCompact(), newMailboxExport(), newMailboxImport(),
+	cmd := &cobra.Command{Use: "mailbox", Short: "Check, repair, export, import, pull and recover mail"}
+	cmd.AddCommand(newMailboxCheck(), newMailboxRepair(), newMailboxCompact(), newMailboxExport(), newMailboxImport(), newMailboxPull(),
 		newMailboxVault(), newMailboxRestore(), newMailboxHold())
 	return cmd
 }
