@@ -104,15 +104,11 @@ func (s *Search) lacks(content int64, lacks []bool) (bool, error) {
 }
 
 // signature reads the signature of a content that waits.
-func (f *file) signature(content int64) (signature []byte, err error) {
-	found, rerr := f.db.Row(func(r *database.Rows) { signature, err = unseal(content, r.Blob(0)) }, "SELECT signature FROM waiting WHERE content = ?", content)
-	switch {
-	case rerr != nil:
-		return nil, rerr
-	case err != nil:
+func (f *file) signature(content int64) (signature []byte, _ error) {
+	var broken error
+	found, err := f.db.Row(func(r *database.Rows) { signature, broken = unseal(content, r.Blob(0)) }, "SELECT signature FROM waiting WHERE content = ?", content)
+	if err = needed(found, err, broken); err != nil {
 		return nil, err
-	case !found:
-		return nil, errDamaged
 	}
 	if _, ok := logSize(signature); !ok && len(signature) > 0 {
 		return nil, errDamaged
@@ -131,11 +127,11 @@ func (f *file) candidates(block uint32, p probe) ([]uint64, error) {
 		group, offset := slice(bit, log)
 		id := int64(block)*groups + int64(group)
 		any := uint64(0)
-		var err error
-		found, rerr := f.db.Row(func(r *database.Rows) {
+		var broken error
+		found, err := f.db.Row(func(r *database.Rows) {
 			var bits []byte
-			if bits, err = unseal(id, r.View(0)); err != nil || len(bits) != groupBytes {
-				err = errors.Join(err, errDamaged)
+			if bits, broken = unseal(id, r.View(0)); broken != nil || len(bits) != groupBytes {
+				broken = errors.Join(broken, errDamaged)
 				return
 			}
 			for i := range result {
@@ -143,16 +139,25 @@ func (f *file) candidates(block uint32, p probe) ([]uint64, error) {
 				any |= result[i]
 			}
 		}, "SELECT bits FROM bits WHERE id = ?", id)
-		switch {
-		case rerr != nil:
-			return nil, rerr
-		case err != nil:
+		if err = needed(found, err, broken); err != nil {
 			return nil, err
-		case !found:
-			return nil, errDamaged
-		case any == 0:
-			return result, nil
+		}
+		if any == 0 {
+			break
 		}
 	}
 	return result, nil
+}
+
+// needed is the error of a row that has to be there: err of asking for it, broken of reading it.
+func needed(found bool, err, broken error) error {
+	switch {
+	case err != nil:
+		return err
+	case broken != nil:
+		return broken
+	case !found:
+		return errDamaged
+	}
+	return nil
 }
