@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"gouv.tg/messagerie/mailstack/admin"
-	"gouv.tg/messagerie/mailstack/cell/streams"
 	"gouv.tg/messagerie/mailstack/imap"
 	"gouv.tg/messagerie/mailstack/link"
 	"gouv.tg/messagerie/mailstack/queue"
@@ -137,42 +136,6 @@ func newOutbound(config Config) (*queue.Outbound, error) {
 	}, nil
 }
 
-func (c *cell) listen() (err error) {
-	for _, l := range []struct {
-		name    string
-		address string
-		to      *net.Listener
-	}{
-		{"link", c.config.Listen.Link, &c.linkListen},
-		{"admin", c.config.Listen.Admin, &c.adminListen},
-		{"health", c.config.Listen.Health, &c.health},
-	} {
-		if *l.to, err = net.Listen("tcp", bindAddress(l.address)); err != nil {
-			return fmt.Errorf("cannot listen for %s: %w", l.name, err)
-		}
-	}
-	if c.config.AdminSocket != "" {
-		c.adminUnix, err = listenUnix(c.config.AdminSocket)
-	}
-	return err
-}
-
-// listenUnix listens on a socket that only this user can open. A socket left by an earlier process is replaced.
-func listenUnix(path string) (net.Listener, error) {
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("cannot listen for admin: %w", err)
-	}
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, fmt.Errorf("cannot listen for admin: %w", err)
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		_ = l.Close()
-		return nil, fmt.Errorf("cannot listen for admin: %w", err)
-	}
-	return l, nil
-}
-
 // run serves until ctx is done or something fails that cannot be gone on without.
 func (c *cell) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -256,79 +219,6 @@ func (c *cell) closeAll() {
 	if c.store != nil {
 		_ = c.store.Close()
 	}
-}
-
-// acceptLinks accepts gateways until the listener is closed, and then waits for their sessions.
-func (c *cell) acceptLinks(ctx context.Context) error {
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	handshakes := make(chan struct{}, 64)
-	for {
-		conn, err := c.linkListen.Accept()
-		if err != nil {
-			if errors.Is(err, net.ErrClosed) {
-				return nil
-			}
-			var temporary interface{ Temporary() bool }
-			if errors.As(err, &temporary) && temporary.Temporary() {
-				time.Sleep(50 * time.Millisecond) // out of file descriptors
-				continue
-			}
-			return err
-		}
-		handshakes <- struct{}{}
-		wg.Go(func() {
-			session, err := link.Accept(ctx, c.traffic.Count(conn), c.linkTLS)
-			<-handshakes
-			if err != nil {
-				c.log.Warn("link refused", "remote", conn.RemoteAddr().String(), "error", err)
-				return
-			}
-			c.serveLink(ctx, session)
-		})
-	}
-}
-
-func (c *cell) serveLink(ctx context.Context, session *link.Session) {
-	remote := session.RemoteAddr().String()
-	c.log.Info("gateway connected", "remote", remote)
-	c.links.add(session)
-	err := session.Serve(ctx, c.serveStream)
-	c.links.remove(session)
-	c.log.Info("gateway disconnected", "remote", remote, "reason", err)
-}
-
-// serveStream serves one stream that a gateway opened.
-func (c *cell) serveStream(ctx context.Context, st *link.Stream) {
-	switch st.Header.Protocol {
-	case link.ProtocolAuth:
-		c.auth.serve(ctx, st)
-	case link.ProtocolDirectory:
-		c.addresses.serve(ctx, st)
-	case link.ProtocolDelivery:
-		if err := c.smtp.HandleDelivery(streams.NewConn(st, st.Header.RemoteAddr)); err != nil {
-			c.log.Warn("deliveries over a link broke off", "error", err)
-		}
-	case link.ProtocolIMAP:
-		if conn, ok := c.auth.redeem(ctx, st, link.ServiceIMAP); ok {
-			c.imap.Handle(conn)
-		} else {
-			refuse(st, "* BYE [AUTHENTICATIONFAILED] Log in again\r\n")
-		}
-	case link.ProtocolSubmission:
-		if conn, ok := c.auth.redeem(ctx, st, link.ServiceSubmission); ok {
-			_ = c.smtp.HandleSubmission(conn)
-		} else {
-			refuse(st, "421 4.7.0 log in again\r\n")
-		}
-	default:
-		c.log.Warn("unknown protocol on a link", "protocol", clip(st.Header.Protocol))
-	}
-}
-
-func refuse(st *link.Stream, text string) {
-	_ = st.SetWriteDeadline(time.Now().Add(link.HeaderTimeout))
-	_, _ = st.Write([]byte(text))
 }
 
 // watchAccounts ends the sessions of accounts that are disabled.
