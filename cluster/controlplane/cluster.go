@@ -202,9 +202,6 @@ func (c *Cluster) Authority() *pki.Authority { return c.creds.authority }
 // Address is the API server's host:port.
 func (c *Cluster) Address() string { return strings.TrimPrefix(c.host, "https://") }
 
-// Kubeconfig is the path of the administrator's kubeconfig, mode 0600.
-func (c *Cluster) Kubeconfig() string { return filepath.Join(c.dir, "kubeconfig") }
-
 // Failed gives the error of a part that ended by itself.
 func (c *Cluster) Failed() <-chan error { return c.failed }
 

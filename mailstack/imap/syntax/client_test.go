@@ -80,7 +80,8 @@ func TestClient(t *testing.T) {
 	c := imapclient.New(near, nil)
 	defer c.Close()
 
-	if err := c.Login("a \"b\"", "é\r\n").Wait(); err != nil { // as a literal that waits
+	comment := []byte("é\r\n") // as a literal that waits
+	if err := c.SetMetadata("INBOX", map[string]*[]byte{"/private/comment": &comment}).Wait(); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.Select("Reçus", nil).Wait(); err != nil {

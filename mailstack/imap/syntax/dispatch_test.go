@@ -94,8 +94,6 @@ func parse(name string, r *wire.Reader) (args any, known bool, err error) {
 			})
 			args = all
 		}
-	case "AUTHENTICATE":
-		args, err = ParseAuthenticate(r)
 	case "COMPRESS":
 		args, err = ParseCompress(r)
 	case "COPY", "MOVE":
@@ -120,8 +118,6 @@ func parse(name string, r *wire.Reader) (args any, known bool, err error) {
 		args, err = ParseID(r)
 	case "LIST":
 		args, err = ParseList(r)
-	case "LOGIN":
-		args, err = ParseLogin(r)
 	case "LSUB":
 		args, err = ParseLSub(r)
 	case "NOTIFY":

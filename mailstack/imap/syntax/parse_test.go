@@ -78,12 +78,6 @@ var generalCommands = func() []parsed {
 		{"UID EXPUNGE 3000:3002", uids(3000, 3002)},
 		{"UID EXPUNGE $", imap.SearchRes()},
 
-		{"LOGIN SMITH SESAME", Login{"SMITH", "SESAME"}},
-		{"LOGIN {11}\r\nFRED FOOBAR {7}\r\nfat man", Login{"FRED FOOBAR", "fat man"}},
-		{`LOGIN "a\"b" "é"`, Login{`a"b`, "é"}},
-		{"AUTHENTICATE plain", Authenticate{Mechanism: "PLAIN"}},
-		{"AUTHENTICATE PLAIN dGVzdAB0ZXN0AHRlc3Q=", Authenticate{"PLAIN", []byte("test\x00test\x00test"), true}},
-		{"AUTHENTICATE EXTERNAL =", Authenticate{"EXTERNAL", nil, true}},
 		{`ID NIL`, []IDField(nil)},
 		{`ID ("Name" "sodr" "version" "19.34" "vendor" NIL)`,
 			[]IDField{{Name: "name", Value: "sodr"}, {Name: "version", Value: "19.34"}, {Name: "vendor", Null: true}}},
@@ -160,6 +154,8 @@ var generalCommands = func() []parsed {
 		{`SETACL INBOX anyone ""`, SetACL{"INBOX", "anyone", imap.RightModificationReplace, nil}},
 		{"SETACL INBOX anyone lrrl0", SetACL{"INBOX", "anyone", imap.RightModificationReplace, imap.RightSet("lr0")}},
 		{"DELETEACL INBOX Fred", MailboxIdentifier{"INBOX", "Fred"}},
+		{"DELETEACL {11}\r\nFRED FOOBAR {7}\r\nfat man", MailboxIdentifier{"FRED FOOBAR", "fat man"}},
+		{`DELETEACL "a\"b" "é"`, MailboxIdentifier{`a"b`, "é"}},
 		{"LISTRIGHTS ~/Mail/saved smith", MailboxIdentifier{"~/Mail/saved", "smith"}},
 		{"MYRIGHTS INBOX", "INBOX"},
 
@@ -219,8 +215,6 @@ func TestRefused(t *testing.T) {
 
 var refusedCommands = []string{
 	"NOOP x", "CAPABILITY ",
-	"LOGIN a", "LOGIN a b c", "LOGIN", "LOGIN  a b", "LOGIN \"a b", "LOGIN a (b)",
-	"AUTHENTICATE", "AUTHENTICATE PLAIN ", "AUTHENTICATE PLAIN a", "AUTHENTICATE PLAIN YQ== x", "AUTHENTICATE PLAIN YQ\r==",
 	"ID", `ID ("a")`, `ID ("a" "b"`, `ID (a b)`, "ENABLE", "ENABLE ", "COMPRESS", "COMPRESS (x)",
 	"SELECT", "SELECT INBOX (FOO)", "SELECT INBOX (QRESYNC)", "SELECT INBOX (QRESYNC (1))", "SELECT INBOX (QRESYNC (0 1))",
 	"SELECT INBOX (QRESYNC (1 1 1:*))", "SELECT INBOX (QRESYNC (1 1 1 (1 2) 3))", "SELECT INBOX (QRESYNC (1 1 (1:2 1)))",
@@ -251,6 +245,7 @@ var refusedCommands = []string{
 	"SORT (FOO) UTF-8 ALL", "SORT () UTF-8 ALL", "SORT (REVERSE) UTF-8 ALL", "SORT (DATE) UTF-8", "SORT DATE UTF-8 ALL",
 	"THREAD REFERENCES UTF-8", "THREAD (X) UTF-8 ALL",
 	"SETQUOTA x", "SETQUOTA x (STORAGE)", "SETQUOTA x (STORAGE -1)", "SETACL x y", "SETACL x y +L", "SETACL x y lrQ", "LISTRIGHTS x", "GETQUOTA",
+	"DELETEACL x y z", "DELETEACL", "DELETEACL  x y", "DELETEACL \"x y", "DELETEACL x (y)",
 	"GETMETADATA x", "GETMETADATA x comment", "GETMETADATA x /a/", "GETMETADATA x /a//b", "GETMETADATA x \"/a*\"", "GETMETADATA x ()",
 	"GETMETADATA (FOO 1) x /a", "GETMETADATA (DEPTH 2) x /a", "SETMETADATA x ()", "SETMETADATA x (/a)", "SETMETADATA x (/a b)",
 	"NOTIFY", "NOTIFY FOO", "NOTIFY SET", "NOTIFY SET STATUS", "NOTIFY SET (foo NONE)", "NOTIFY SET (selected FOO)", "NOTIFY SET (selected ())",
@@ -259,35 +254,4 @@ var refusedCommands = []string{
 	"NOTIFY SET (selected (FlagChange))", "NOTIFY SET (selected (MailboxName))", "NOTIFY SET (selected NONE) (selected-delayed NONE)",
 	"NOTIFY SET (personal (MessageNew (UID) MessageExpunge))", "NOTIFY SET (personal NONE )", "NOTIFY SET (personal NONE) ",
 	"SELECT \"A&B\"", "SELECT \"R\xc3\xa9\"",
-}
-
-func TestExchanges(t *testing.T) {
-	r := reader(t, "a AUTHENTICATE PLAIN\r\nAGEAYg==\r\n*\r\n!\r\n\r\nb IDLE\r\ndone\r\nc IDLE\r\nFOO\r\n")
-	if _, err := ParseAuthenticate(r); err != nil {
-		t.Fatal(err)
-	}
-	for _, test := range []struct {
-		response  string
-		cancelled bool
-		refused   bool
-	}{{"\x00a\x00b", false, false}, {"", true, false}, {"", false, true}, {"", false, false}} {
-		response, cancelled, err := ParseSASL(r)
-		if string(response) != test.response || cancelled != test.cancelled || (err != nil) != test.refused {
-			t.Errorf("got %q, %v, %v; want %+v", response, cancelled, err, test)
-		}
-	}
-	for _, refused := range []bool{false, true} {
-		if _, err := r.Tag(); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := Command(r); err != nil {
-			t.Fatal(err)
-		}
-		if err := ParseEnd(r); err != nil {
-			t.Fatal(err)
-		}
-		if err := ParseDone(r); (err != nil) != refused {
-			t.Errorf("got %v", err)
-		}
-	}
 }

@@ -1,7 +1,6 @@
 package syntax
 
 import (
-	"encoding/base64"
 	"fmt"
 	"strconv"
 	"strings"
@@ -76,13 +75,6 @@ func (p printer) args(args any) {
 		p.str(a)
 	case appended:
 		p.appended(a)
-	case Authenticate:
-		p.words(a.Mechanism)
-		if a.HasInitial && len(a.Initial) == 0 {
-			p.words("=")
-		} else if a.HasInitial {
-			p.words(base64.StdEncoding.EncodeToString(a.Initial))
-		}
 	case imap.UIDSet:
 		p.SP()
 		p.NumSet(a)
@@ -127,11 +119,6 @@ func (p printer) args(args any) {
 		p.words(a...)
 	case List:
 		p.listCommand(a)
-	case Login:
-		p.SP()
-		p.str(a.User)
-		p.SP()
-		p.str(a.Password)
 	case MailboxIdentifier:
 		p.mailbox(a.Mailbox)
 		p.SP()
