@@ -162,6 +162,16 @@ func (v *View) ChangedSince(ctx context.Context, modseq uint64) ([]Message, erro
 	m := v.box
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if !m.loaded && v.told == v.toldGone { // what the store says of that moment is what the view shows
+		list, late, err := m.registry.store.LateChanges(ctx, m.id, modseq, v.told)
+		if late || err != nil {
+			changed := make([]Message, len(list))
+			for i, k := range list {
+				changed[i] = Message{Entry: k.Entry, Seq: k.Seq}
+			}
+			return changed, err
+		}
+	}
 	if err := m.refresh(ctx, true); err != nil {
 		return nil, err
 	}
@@ -179,11 +189,15 @@ func (v *View) ChangedSince(ctx context.Context, modseq uint64) ([]Message, erro
 	return changed, nil
 }
 
-// FirstUnseen returns the number of the first message without \Seen, 0 if there is none.
+// FirstUnseen returns the number of the first message without \Seen, 0 if there is none, or if the index of a large mailbox
+// would have to be read for it.
 func (v *View) FirstUnseen(ctx context.Context) (uint32, error) {
 	m := v.box
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if !m.loaded && m.state.Messages > m.registry.eager {
+		return 0, nil
+	}
 	if err := m.refresh(ctx, true); err != nil {
 		return 0, err
 	}

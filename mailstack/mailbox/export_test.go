@@ -12,3 +12,6 @@ func (r *Registry) Shed() {
 		m.unload()
 	}
 }
+
+// Lazy has no index read before it is needed.
+func (r *Registry) Lazy() { r.eager = 0 }

@@ -47,6 +47,7 @@ type Mailbox struct {
 	state      store.Mailbox // as of state.HighestModSeq
 	grownSince uint64        // since this change messages were only added
 	recent     imap.UID      // messages from this UID on are recent to the next session that selects the mailbox
+	described  bool          // there is a state
 	loaded     bool
 	stale      bool          // without an index: state is not up to date either
 	entries    []store.Entry // ascending by UID
@@ -170,6 +171,25 @@ func (m *Mailbox) refresh(ctx context.Context, load bool) error {
 		return err
 	}
 	m.registry.shed(m)
+	return nil
+}
+
+// describe reads the state of a mailbox that was not opened before: what most clients ask for who come back to a large one,
+// and need no index for.
+func (m *Mailbox) describe(ctx context.Context) error {
+	if m.described {
+		return nil
+	}
+	state, err := m.registry.store.MailboxByID(ctx, m.id)
+	if errors.Is(err, store.ErrNoMailbox) {
+		return ErrGone
+	}
+	if err != nil {
+		return fmt.Errorf("cannot open mailbox %d: %w", m.id, err)
+	}
+	m.state, m.described = state, true
+	m.recent = max(m.recent, state.Recent)
+	m.since, m.grownSince = state.HighestModSeq, state.HighestModSeq
 	return nil
 }
 

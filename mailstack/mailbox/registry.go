@@ -13,6 +13,9 @@ import (
 const (
 	// DefaultEntries is how many index entries of all mailboxes together are kept in memory, about 64 bytes each.
 	DefaultEntries = 500_000
+	// eager is up to how many messages opening a mailbox reads its index, which takes a millisecond or two. That of a larger one
+	// is read when it is needed: its keywords are told then, and nothing of its first unseen message.
+	eager = 10_000
 	// maxUnused is how many mailboxes are kept for their next user.
 	maxUnused = 256
 )
@@ -21,6 +24,7 @@ const (
 type Registry struct {
 	store *store.Store
 	limit int64
+	eager uint32 // the indexes of mailboxes with no more messages are read when they are opened
 
 	clock  atomic.Int64
 	weight atomic.Int64 // entries in memory
@@ -42,7 +46,7 @@ func NewRegistry(st *store.Store, limit int) *Registry {
 	if limit == 0 {
 		limit = DefaultEntries
 	}
-	return &Registry{store: st, limit: int64(limit), open: make(map[store.MailboxID]*holder)}
+	return &Registry{store: st, limit: int64(limit), eager: eager, open: make(map[store.MailboxID]*holder)}
 }
 
 // Open opens a view of a mailbox: everything committed so far counts as told. wake is called whenever something happens

@@ -55,7 +55,10 @@ func (v *View) open(ctx context.Context) error {
 	m := v.box
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.refresh(ctx, true); err != nil {
+	if err := m.describe(ctx); err != nil {
+		return err
+	}
+	if err := m.refresh(ctx, m.state.Messages <= m.registry.eager); err != nil {
 		return err
 	}
 	v.told, v.toldGone = m.state.HighestModSeq, m.state.HighestModSeq

@@ -17,6 +17,9 @@
 // record of mailbox, UID and modseq behind, the latest 50,000 of each mailbox; below the modseq up to which they were
 // forgotten, every UID that does not exist may have vanished.
 //
+// A flag that many messages get is noted as one change of a range of them, which shows in whatever is read; the messages' rows
+// are brought up to it some seconds later.
+//
 // What leaves an account for good, expunged, replaced, moved to another account or removed with its mailbox, lies in the
 // account's vault for the time that Options say, and under a legal hold for as long as that is set.
 //

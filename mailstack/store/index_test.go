@@ -146,7 +146,7 @@ func TestChangesAndVanished(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, now, err := s.Index(ctx, inbox.ID)
+	m, now, err := s.Index(ctx, inbox.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,6 +160,19 @@ func TestChangesAndVanished(t *testing.T) {
 		changes, err := s.Changes(ctx, inbox.ID, h.modseq)
 		if err != nil || !slices.Equal(changes, wantChanges) {
 			t.Errorf("since %d: %v, expected %v, %v", h.modseq, changes, wantChanges, err)
+		}
+		var wantKnown []Known
+		for i, e := range now {
+			if e.ModSeq > h.modseq {
+				wantKnown = append(wantKnown, Known{e, uint32(i + 1)})
+			}
+		}
+		known, late, err := s.LateChanges(ctx, inbox.ID, h.modseq, m.HighestModSeq)
+		if err != nil || !late || !slices.Equal(known, wantKnown) {
+			t.Errorf("since %d: late %v: %v, expected %v, %v", h.modseq, late, known, wantKnown, err)
+		}
+		if known, late, err := s.LateChanges(ctx, inbox.ID, h.modseq, m.HighestModSeq-1); late || known != nil || err != nil {
+			t.Errorf("late changes of another time: %v, %v", known, err)
 		}
 		vanished, err := s.Vanished(ctx, inbox.ID, h.modseq)
 		if err != nil {
@@ -175,6 +188,48 @@ func TestChangesAndVanished(t *testing.T) {
 			t.Errorf("since %d: %v is no proper set", h.modseq, vanished)
 		}
 	}
+}
+
+// TestLateChanges: neither many changes nor early ones are late.
+func TestLateChanges(t *testing.T) {
+	ctx := context.Background()
+	s := openTest(t, Options{})
+	a := makeAccounts(t, s, 1, 0)[0]
+	m := bulk(t, s, a, "INBOX", lateUIDs+10)
+	flag := func(from, to imap.UID) {
+		t.Helper()
+		var uids []imap.UID
+		for uid := from; uid <= to; uid++ {
+			uids = append(uids, uid)
+		}
+		if err := setFlags(s, m.ID, uids, FlagChange{Op: imap.StoreFlagsAdd, Flags: []imap.Flag{imap.FlagFlagged}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check := func(since uint64, want bool, changed int) {
+		t.Helper()
+		now := mailbox(t, s, a, "INBOX").HighestModSeq
+		list, late, err := s.LateChanges(ctx, m.ID, since, now)
+		if err != nil || late != want || len(list) != changed {
+			t.Errorf("since %d: %d, late %v, %v; want %d, %v", since, len(list), late, err, changed, want)
+		}
+	}
+	at := m.HighestModSeq
+	check(at, true, 0)
+	check(at-maxLate, true, maxLate)
+	check(at-maxLate-1, false, 0)
+	check(0, false, 0)
+	flag(lateUIDs, lateUIDs+1)
+	check(at, true, 2)
+	flag(5, 5)
+	check(at, false, 0)
+	at = mailbox(t, s, a, "INBOX").HighestModSeq
+	flag(3000, 3000+maxLate)
+	check(at, false, 0)
+	if err := s.settle(ctx); err != nil {
+		t.Fatal(err)
+	}
+	check(at, false, 0)
 }
 
 func count(set imap.UIDSet) (n uint64) {
