@@ -19,8 +19,8 @@ const (
 	mechanismsEvery       = 5 * time.Second  // looks whether what agents are offered has changed
 )
 
-// addresses tells gateways which addresses of the shared domain live here. All streams share one sorted list; each
-// remembers the list it sent last and sends the difference to the next.
+// addresses tells gateways which addresses of the shared domain live here, and which of all are open. All streams share the
+// sorted lists; each remembers the lists it sent last and sends the difference to the next.
 type addresses struct {
 	store  *store.Store
 	domain string
@@ -29,12 +29,18 @@ type addresses struct {
 	mechanisms func(context.Context) []string // to offer to agents; gateways are told along with the addresses
 
 	mu      sync.Mutex
-	current []string
+	current lists
 	changed <-chan struct{} // closed when current is out of date
 }
 
-// snapshot returns the sorted addresses, and a channel that is closed when they may have changed.
-func (a *addresses) snapshot(ctx context.Context) ([]string, <-chan struct{}, error) {
+// lists are sorted addresses. They are never changed.
+type lists struct {
+	shared []string // of the shared domain
+	open   []string // see link.DirectoryUpdate
+}
+
+// snapshot returns the addresses, and a channel that is closed when they may have changed.
+func (a *addresses) snapshot(ctx context.Context) (lists, <-chan struct{}, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.changed != nil {
@@ -45,20 +51,25 @@ func (a *addresses) snapshot(ctx context.Context) ([]string, <-chan struct{}, er
 		}
 	}
 	changed := a.store.AccountsChanged() // before the accounts are read: no change is missed
-	var list []string
-	if a.domain != "" {
-		err := a.store.Accounts(ctx, func(account store.Account) error {
-			if !account.Disabled && strings.EqualFold(directory.DomainOf(account.Address), a.domain) {
-				list = append(list, account.Address)
-			}
+	var next lists
+	err := a.store.Accounts(ctx, func(account store.Account) error {
+		if account.Disabled {
 			return nil
-		})
-		if err != nil {
-			return nil, nil, fmt.Errorf("cannot list addresses: %w", err)
 		}
-		slices.Sort(list)
+		if a.domain != "" && strings.EqualFold(directory.DomainOf(account.Address), a.domain) {
+			next.shared = append(next.shared, account.Address)
+		}
+		if account.Ample() {
+			next.open = append(next.open, account.Address)
+		}
+		return nil
+	})
+	if err != nil {
+		return lists{}, nil, fmt.Errorf("cannot list addresses: %w", err)
 	}
-	a.current, a.changed = slices.Clip(list), changed
+	slices.Sort(next.shared)
+	slices.Sort(next.open)
+	a.current, a.changed = next, changed
 	return a.current, a.changed, nil
 }
 
@@ -74,7 +85,7 @@ func (a *addresses) serve(ctx context.Context, st *link.Stream) {
 	offered := a.mechanisms(ctx)
 	sent, changed, err := a.snapshot(ctx)
 	if err == nil {
-		err = sendUpdates(st, sent, nil, offered)
+		err = sendUpdates(st, lists{}, sent, offered)
 	}
 	ticker := time.NewTicker(mechanismsEvery)
 	defer ticker.Stop()
@@ -89,10 +100,10 @@ func (a *addresses) serve(ctx context.Context, st *link.Stream) {
 		case <-ctx.Done():
 			return
 		}
-		var next []string
+		var next lists
 		if next, changed, err = a.snapshot(ctx); err == nil {
-			added, removed := difference(sent, next)
-			sent, err = next, sendUpdates(st, added, removed, nil)
+			err = sendUpdates(st, sent, next, nil)
+			sent = next
 		}
 	}
 	if ctx.Err() == nil {
@@ -100,25 +111,31 @@ func (a *addresses) serve(ctx context.Context, st *link.Stream) {
 	}
 }
 
-// sendUpdates writes updates of bounded size. A first snapshot, with mechanisms, begins with Reset and ends with Sync, even when it is
-// empty.
-func sendUpdates(st *link.Stream, added, removed, mechanisms []string) error {
+// sendUpdates writes updates of bounded size, by which old becomes next. A first snapshot, with mechanisms, begins with Reset and
+// ends with Sync, even when it is empty.
+func sendUpdates(st *link.Stream, old, next lists, mechanisms []string) error {
 	first := mechanisms != nil
-	reset := first
-	for first || len(added) > 0 || len(removed) > 0 {
-		n := min(len(added), link.MaxDirectoryChunk)
-		m := min(len(removed), link.MaxDirectoryChunk-n)
-		update := link.DirectoryUpdate{Reset: reset, Add: added[:n], Remove: removed[:m]}
-		if reset {
-			update.Mechanisms = mechanisms
-		}
-		added, removed, reset = added[n:], removed[m:], false
-		if first && len(added) == 0 {
+	update := link.DirectoryUpdate{Reset: first, Mechanisms: mechanisms}
+	room := link.MaxDirectoryChunk
+	var added, removed, open, shut []string
+	added, removed = difference(old.shared, next.shared)
+	open, shut = difference(old.open, next.open)
+	take := func(from *[]string) (taken []string) {
+		n := min(len(*from), room)
+		taken, *from = (*from)[:n], (*from)[n:]
+		room -= n
+		return taken
+	}
+	for left := len(added) + len(removed) + len(open) + len(shut); first || left > 0; {
+		update.Shut, update.Remove, update.Add, update.Open = take(&shut), take(&removed), take(&added), take(&open)
+		left -= link.MaxDirectoryChunk - room
+		if first && left == 0 {
 			update.Sync, first = true, false
 		}
 		if err := send(st, update); err != nil {
 			return err
 		}
+		update, room = link.DirectoryUpdate{}, link.MaxDirectoryChunk
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ func TestDirectory(t *testing.T) {
 	}
 	defer st.Close()
 	st.SetReadDeadline(time.Now().Add(20 * time.Second))
-	known := map[string]bool{}
+	known, open := map[string]bool{}, map[string]bool{}
 	var last link.DirectoryUpdate
 	receive := func() {
 		t.Helper()
@@ -27,8 +27,14 @@ func TestDirectory(t *testing.T) {
 		if err := link.ReadFrame(st, &last); err != nil {
 			t.Fatal(err)
 		}
-		if len(last.Add)+len(last.Remove) > link.MaxDirectoryChunk {
-			t.Errorf("%d addresses in one update", len(last.Add)+len(last.Remove))
+		if n := len(last.Add) + len(last.Remove) + len(last.Open) + len(last.Shut); n > link.MaxDirectoryChunk {
+			t.Errorf("%d addresses in one update", n)
+		}
+		for _, a := range last.Open {
+			open[a] = true
+		}
+		for _, a := range last.Shut {
+			delete(open, a)
 		}
 		for _, a := range last.Add {
 			known[a] = true
@@ -45,16 +51,16 @@ func TestDirectory(t *testing.T) {
 		addresses = append(addresses, fmt.Sprintf("agent%04d@gouv.tg", i))
 	}
 	c.accounts(addresses...)
-	for len(known) < 1200 {
+	for len(known) < 1200 || len(open) < 1201 {
 		if receive(); last.Reset || last.Sync {
 			t.Errorf("change looks like a snapshot: %+v", last)
 		}
 	}
 	c.accounts(append(slices.Clone(addresses[:1000]), "new@gouv.tg")...)
-	for len(known) != 1000 || !known["new@gouv.tg"] {
+	for len(known) != 1000 || !known["new@gouv.tg"] || len(open) != 1001 {
 		receive()
 	}
-	if known[agent] || known["agent1100@gouv.tg"] {
+	if known[agent] || !open[agent] || known["agent1100@gouv.tg"] || open["agent1100@gouv.tg"] {
 		t.Error("an address is known that should not be")
 	}
 	second, err := s.Open(link.Header{Protocol: link.ProtocolDirectory})
@@ -62,11 +68,11 @@ func TestDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer second.Close()
-	st, known = second, map[string]bool{}
+	st, known, open = second, map[string]bool{}, map[string]bool{}
 	st.SetReadDeadline(time.Now().Add(20 * time.Second))
 	for receive(); !last.Sync; receive() {
 	}
-	if len(known) != 1000 {
-		t.Errorf("second snapshot has %d addresses", len(known))
+	if len(known) != 1000 || len(open) != 1001 {
+		t.Errorf("second snapshot has %d addresses, %d open", len(known), len(open))
 	}
 }

@@ -217,6 +217,50 @@ func TestDirectoryChanges(t *testing.T) {
 	w.until("the link is made anew", func() bool { return w.cells.Linked()["b"] && verdict("ama@gouv.tg") == route.Found })
 }
 
+// TestOpenRecipients: who is open is taken without asking, if the message is known to be small; the cell has the last word.
+func TestOpenRecipients(t *testing.T) {
+	w := newWorld(t, nil)
+	a := newFakeCell(t, w.ca, "a", "afi@gouv.tg", "kofi@a.gouv.tg")
+	w.join(a)
+	a.updates <- link.DirectoryUpdate{Open: []string{"afi@gouv.tg", "kofi@a.gouv.tg", "gone@a.gouv.tg"}}
+	w.until("they are open", func() bool { return w.table.Lookup("gone@a.gouv.tg").Open })
+	d := w.dial("smtp")
+	d.smtp("", "220")
+	d.smtp("EHLO x", "250")
+	send := func(size, reply string, recipients ...string) {
+		t.Helper()
+		d.smtp("MAIL FROM:<x@example.com>"+size, "250")
+		for _, r := range recipients {
+			to, code, _ := strings.Cut(r, " ")
+			d.smtp("RCPT TO:<"+to+">", code)
+		}
+		if reply == "" {
+			d.smtp("RSET", "250")
+			return
+		}
+		d.smtp("DATA", "354")
+		d.smtp("x: y\r\n\r\n.", reply)
+	}
+	send(" SIZE=100", "250", "afi@gouv.tg 250")
+	send(" SIZE=100", "250", "afi@gouv.tg 250", "kofi@a.gouv.tg 250")
+	send("", "", "gone@a.gouv.tg 550") // of any size: asked
+	send(" SIZE=100", "550 5.1.1", "gone@a.gouv.tg 250")
+	send(" SIZE=100", "451 4.3.0", "afi@gouv.tg 250", "gone@a.gouv.tg 250")
+	send(" SIZE=100", "", "nobody@a.gouv.tg 550")
+	a.updates <- link.DirectoryUpdate{Shut: []string{"gone@a.gouv.tg"}}
+	w.until("it is shut", func() bool { return !w.table.Lookup("gone@a.gouv.tg").Open })
+	send(" SIZE=100", "250", "afi@gouv.tg 250", "gone@a.gouv.tg 550")
+	if got := a.stored(); len(got) != 3 || len(got[1].to) != 2 {
+		t.Errorf("stored %+v", got)
+	}
+	// The stream of the last message is lost: the next one goes by another.
+	a.drop(true)
+	w.until("the link is up again", func() bool { return w.cells.Linked()["a"] })
+	a.updates <- link.DirectoryUpdate{Open: []string{"afi@gouv.tg"}}
+	w.until("it is open", func() bool { return w.table.Lookup("afi@gouv.tg").Open })
+	send(" SIZE=100", "250", "afi@gouv.tg 250")
+}
+
 func TestLMTP(t *testing.T) {
 	w := newWorld(t, nil)
 	a := newFakeCell(t, w.ca, "a", "afi@gouv.tg", "kofi@a.gouv.tg")

@@ -96,12 +96,18 @@ const TicketLifetime = 60 * time.Second
 // MaxDirectoryChunk is the largest number of addresses in one DirectoryUpdate.
 const MaxDirectoryChunk = 500
 
-// DirectoryUpdate changes what the gateway knows of the addresses a cell holds under the shared domain.
+// MaxPromise is the largest message, in bytes, that a gateway takes for an open recipient without asking.
+const MaxPromise = 1 << 20
+
+// DirectoryUpdate changes what the gateway knows of a cell's addresses: which ones it holds under the shared domain, and which of all
+// are open: enabled, with room for many messages of MaxPromise. Of others the cell is asked each time.
 // The first update of a stream carries Reset; the last one of the first snapshot carries Sync.
 type DirectoryUpdate struct {
 	Reset  bool     `json:"reset,omitempty"` // forget what was known before
 	Add    []string `json:"add,omitempty"`
 	Remove []string `json:"remove,omitempty"`
+	Open   []string `json:"open,omitempty"`
+	Shut   []string `json:"shut,omitempty"` // not open any more
 	Sync   bool     `json:"sync,omitempty"` // the snapshot is complete
 
 	// Mechanisms are those by which agents of this cell can log in; they come with Reset, and when they change. None: as before.

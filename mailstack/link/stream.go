@@ -274,6 +274,13 @@ func (st *Stream) setDeadline(t time.Time, sides ...*side) {
 	}
 }
 
+// Ended reports whether nothing that is written can arrive any more, as far as this side knows.
+func (st *Stream) Ended() bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.flags.any(closed | lost | stopped)
+}
+
 // LocalAddr is the link's.
 func (st *Stream) LocalAddr() net.Addr { return st.session.conn.LocalAddr() }
 

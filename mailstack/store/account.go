@@ -21,6 +21,15 @@ func readAccount(r *database.Rows) Account {
 	}
 }
 
+// Bounds of the room of an account in bytes, apart so that one that changes a little around them is not told of each time.
+const (
+	ample  = 96 << 20
+	scarce = 64 << 20
+)
+
+// Ample tells whether the account has room for many messages. AccountsChanged tells when one that had has not any more.
+func (a *Account) Ample() bool { return a.QuotaBytes == 0 || a.QuotaBytes-a.UsedBytes >= ample }
+
 // Account returns the account with an address, in any case; ErrNoAccount if there is none. Disabled
 // accounts are found too.
 func (s *Store) Account(ctx context.Context, address string) (Account, error) {
@@ -78,7 +87,7 @@ func (s *Store) AccountsHash(ctx context.Context) (string, error) {
 	return hash, nil
 }
 
-// AccountsChanged returns a channel that is closed at the next change of any account's row. Ask for it before reading.
+// AccountsChanged returns a channel that is closed at the next change of any account's row, or of whether it is Ample. Ask for it before reading.
 // Passwords do not count: nothing but a login depends on them, and those read them anew.
 func (s *Store) AccountsChanged() <-chan struct{} { return s.accountsChanged.wait() }
 

@@ -64,6 +64,7 @@ type accountState struct {
 	modseq    uint64
 	mailboxes int64
 	stored    bool // has a row in account_state
+	ample     bool // see Account.Ample
 	promised  int64
 	dirty     bool
 }
@@ -143,6 +144,7 @@ func (t *tx) account(id AccountID) (*accountState, error) {
 	if !found {
 		return nil, ErrNoAccount
 	}
+	a.ample = a.quota == 0 || a.quota-a.used >= scarce
 	t.accounts[id] = a
 	return a, nil
 }
@@ -173,6 +175,10 @@ func (a *accountState) write(t *tx) error {
 	}
 	a.stored = true
 	t.charged = append(t.charged, a)
+	if room := a.quota - a.used; a.quota > 0 && (a.ample && room < scarce || !a.ample && room >= ample) {
+		a.ample = !a.ample
+		t.accountsChanged = true
+	}
 	return nil
 }
 

@@ -96,18 +96,18 @@ func (s *session) Rcpt(to smtp.Path) error {
 }
 
 func (s *session) rcpt(to smtp.Path) error {
-	address, ministry, err := s.svc.locate(to)
+	address, owner, err := s.svc.locate(to)
 	if err != nil {
 		return err
 	}
-	if s.begun && s.owner != ministry {
+	if s.begun && s.owner != owner.Ministry {
 		if s.target.Accepted() > 0 || s.target.Dead() {
 			return smtp.Fail(452, 4, 5, 3, "one destination at a time")
 		}
 		s.drop()
 	}
 	if !s.begun {
-		if err := s.begin(ministry); err != nil {
+		if err := s.begin(owner.Ministry); err != nil {
 			return err
 		}
 	}
@@ -117,10 +117,14 @@ func (s *session) rcpt(to smtp.Path) error {
 			return nil
 		}
 	}
-	err = s.target.Rcpt(address)
+	take := s.target.Rcpt
+	if owner.Open && s.mail.Size > 0 && s.mail.Size <= link.MaxPromise {
+		take = s.target.Promise
+	}
+	err = take(address)
 	if err != nil && s.reused && s.target.Dead() && s.target.Accepted() == 0 { // the stream ended after its last transaction
 		s.drop()
-		if err = s.begin(ministry); err == nil {
+		if err = s.begin(owner.Ministry); err == nil {
 			err = s.target.Rcpt(address)
 		}
 	}
@@ -132,31 +136,31 @@ func (s *session) rcpt(to smtp.Path) error {
 }
 
 // locate finds the owner of a recipient, or the reply for one that has none.
-func (s *Service) locate(to smtp.Path) (address, ministry string, err error) {
+func (s *Service) locate(to smtp.Path) (address string, owner route.Owner, err error) {
 	if to.Domain == "" { // RFC 5321, 4.5.1: postmaster
 		to.Domain = s.SharedDomain
 	}
 	domain, err := directory.NormalizeDomain(to.Domain)
 	if err != nil {
-		return "", "", smtp.Fail(550, 5, 7, 1, "relaying denied")
+		return "", owner, smtp.Fail(550, 5, 7, 1, "relaying denied")
 	}
 	address, malformed := directory.NormalizeAddress(to.String())
 	if malformed != nil { // no account has such an address, but the domain may still not be ours
 		address = "x@" + domain
 	}
-	owner := s.Table.Lookup(address)
+	owner = s.Table.Lookup(address)
 	switch owner.Verdict {
 	case route.UnknownDomain:
-		return "", "", smtp.Fail(550, 5, 7, 1, "relaying denied")
+		return "", owner, smtp.Fail(550, 5, 7, 1, "relaying denied")
 	case route.Unsettled:
-		return "", "", smtp.Fail(451, 4, 3, 0, "Directory is not complete yet, try again later")
+		return "", owner, smtp.Fail(451, 4, 3, 0, "Directory is not complete yet, try again later")
 	case route.Contested:
-		return "", "", smtp.Fail(451, 4, 3, 5, "Recipient has no single destination")
+		return "", owner, smtp.Fail(451, 4, 3, 5, "Recipient has no single destination")
 	}
 	if malformed != nil || owner.Verdict == route.UnknownUser {
-		return "", "", smtp.Fail(550, 5, 1, 1, "No such user here")
+		return "", owner, smtp.Fail(550, 5, 1, 1, "No such user here")
 	}
-	return address, owner.Ministry, nil
+	return address, owner, nil
 }
 
 // begin starts the transaction at the owner's cell, on the stream of the last one if that was with the same.

@@ -9,7 +9,7 @@ import (
 	"gouv.tg/messagerie/mailstack/link"
 )
 
-// maxAddresses bounds what one cell may claim under the shared domain.
+// maxAddresses bounds what one cell may claim under the shared domain, and how many may be open.
 const maxAddresses = 200_000
 
 // ErrProtocol reports a directory stream that does not keep to its rules.
@@ -20,6 +20,7 @@ type Feed struct {
 	t      *Table
 	c      *cell
 	staged map[string]struct{} // the snapshot under way; nil before the first update and after the snapshot
+	open   map[string]struct{} // the same of who is open
 }
 
 // Feed says that a new directory stream of a ministry has been opened. Until its snapshot is complete, addresses that
@@ -34,23 +35,28 @@ func (t *Table) Feed(ministry string) *Feed {
 	return f
 }
 
-// End says that the stream has ended. What it said stays in force.
+// End says that the stream has ended. What it said of addresses stays in force; who is open changes too often for that.
 func (f *Feed) End() {
 	f.t.mu.Lock()
 	defer f.t.mu.Unlock()
 	if f.c != nil && f.c.feed == f {
-		f.c.feed, f.c.syncing = nil, false
+		f.c.feed, f.c.syncing, f.c.open = nil, false, nil
 	}
 }
 
 // Apply takes one update. A snapshot comes into force as a whole, at its Sync.
 func (f *Feed) Apply(u link.DirectoryUpdate) error {
-	if len(u.Add) > link.MaxDirectoryChunk || len(u.Remove) > link.MaxDirectoryChunk {
+	if len(u.Add)+len(u.Remove)+len(u.Open)+len(u.Shut) > link.MaxDirectoryChunk {
 		return fmt.Errorf("%w: more than %d addresses in one update", ErrProtocol, link.MaxDirectoryChunk)
 	}
 	for _, a := range u.Add {
 		if n, err := directory.NormalizeAddress(a); err != nil || n != a || directory.DomainOf(a) != f.t.shared {
 			return fmt.Errorf("%w: address %.80q is not one under the shared domain", ErrProtocol, a)
+		}
+	}
+	for _, a := range u.Open {
+		if n, err := directory.NormalizeAddress(a); err != nil || n != a {
+			return fmt.Errorf("%w: %.80q is no address", ErrProtocol, a)
 		}
 	}
 	f.t.mu.Lock()
@@ -59,7 +65,7 @@ func (f *Feed) Apply(u link.DirectoryUpdate) error {
 		return nil // its route is gone, or another stream speaks for the cell
 	}
 	if u.Reset {
-		f.c.syncing, f.staged = true, map[string]struct{}{}
+		f.c.syncing, f.staged, f.open = true, map[string]struct{}{}, map[string]struct{}{}
 	}
 	if f.c.syncing {
 		return f.stage(u)
@@ -70,24 +76,34 @@ func (f *Feed) Apply(u link.DirectoryUpdate) error {
 	for _, a := range u.Add {
 		f.t.claim(f.c, a)
 	}
-	return checkCount(f.c.count)
+	change(f.c.open, u.Open, u.Shut)
+	return checkCount(max(f.c.count, len(f.c.open)))
 }
 
 func (f *Feed) stage(u link.DirectoryUpdate) error {
 	if f.staged == nil {
 		return fmt.Errorf("%w: no reset at the start", ErrProtocol)
 	}
-	for _, a := range u.Remove {
-		delete(f.staged, a)
-	}
-	for _, a := range u.Add {
-		f.staged[a] = struct{}{}
+	change(f.staged, u.Add, u.Remove)
+	change(f.open, u.Open, u.Shut)
+	if err := checkCount(max(len(f.staged), len(f.open))); err != nil {
+		return err
 	}
 	if u.Sync {
 		f.t.replace(f.c, f.staged)
-		f.c.synced, f.c.syncing, f.staged = true, false, nil
+		f.c.open = f.open
+		f.c.synced, f.c.syncing, f.staged, f.open = true, false, nil, nil
 	}
-	return checkCount(len(f.staged))
+	return nil
+}
+
+func change(set map[string]struct{}, add, remove []string) {
+	for _, a := range remove {
+		delete(set, a)
+	}
+	for _, a := range add {
+		set[a] = struct{}{}
+	}
 }
 
 func checkCount(n int) error {

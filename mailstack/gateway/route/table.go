@@ -37,10 +37,11 @@ const (
 	Contested             // more than one cell claims it
 )
 
-// Owner is the answer of a Lookup. Ministry is set when Verdict is Found.
+// Owner is the answer of a Lookup. Ministry and Open are set when Verdict is Found.
 type Owner struct {
 	Verdict  Verdict
 	Ministry string
+	Open     bool // the cell has said that it takes mail for the address
 }
 
 // Table is the routing table. All methods may be called at any time from anywhere.
@@ -60,11 +61,12 @@ type Table struct {
 type cell struct {
 	ministry string
 	domains  []string
-	goneAt   time.Time // zero while in the source
-	synced   bool      // a whole directory has arrived since the start
-	syncing  bool      // a new snapshot is under way
-	feed     *Feed     // the stream that speaks for the cell
-	count    int       // addresses held
+	goneAt   time.Time           // zero while in the source
+	synced   bool                // a whole directory has arrived since the start
+	syncing  bool                // a new snapshot is under way
+	feed     *Feed               // the stream that speaks for the cell
+	count    int                 // addresses held
+	open     map[string]struct{} // addresses of whatever domain that the cell takes mail for; nil without feed
 }
 
 // NewTable makes an empty table. shared may be empty: there is no shared domain then.
@@ -149,9 +151,17 @@ func names(cells []*cell) []string {
 
 // Lookup finds the owner of an address in normalised form (directory.NormalizeAddress).
 func (t *Table) Lookup(address string) Owner {
-	domain := directory.DomainOf(address)
 	t.mu.RLock()
 	defer t.mu.RUnlock()
+	owner := t.lookup(address)
+	if c := t.cells[owner.Ministry]; owner.Verdict == Found && c != nil {
+		_, owner.Open = c.open[address]
+	}
+	return owner
+}
+
+func (t *Table) lookup(address string) Owner {
+	domain := directory.DomainOf(address)
 	if claims := t.domains[domain]; len(claims) > 0 {
 		return decide(claims[0], claims[1:])
 	}
@@ -188,7 +198,7 @@ func decide(first *cell, rivals []*cell) Owner {
 	if first.goneAt.IsZero() {
 		owner = first
 	}
-	return Owner{Found, owner.ministry}
+	return Owner{Verdict: Found, Ministry: owner.ministry}
 }
 
 func (t *Table) anyUnsynced() bool {

@@ -48,7 +48,7 @@ func expect(t *testing.T, table *Table, want map[string]Owner) {
 }
 
 var (
-	byA, byB    = Owner{Found, "a"}, Owner{Found, "b"}
+	byA, byB    = Owner{Verdict: Found, Ministry: "a"}, Owner{Verdict: Found, Ministry: "b"}
 	unknownUser = Owner{Verdict: UnknownUser}
 	foreign     = Owner{Verdict: UnknownDomain}
 	unsettled   = Owner{Verdict: Unsettled}
@@ -88,6 +88,28 @@ func TestAnotherSnapshotReplacesTheFirstAtOnce(t *testing.T) {
 	if st := table.Stats(); st != (Stats{Cells: 1, Synced: 1, Domains: 1, Addresses: 2}) {
 		t.Errorf("stats are %+v", st)
 	}
+}
+
+func TestOpenAddresses(t *testing.T) {
+	table, _ := newTestTable()
+	table.SetCells(cellsOf("a", "b"))
+	snapshot(t, table, "b", "y@gouv.tg")
+	f := table.Feed("a")
+	f.Apply(link.DirectoryUpdate{Reset: true, Add: []string{"x@gouv.tg"}, Open: []string{"x@gouv.tg", "x@a.gouv.tg", "x@b.gouv.tg", "y@gouv.tg"}})
+	expect(t, table, map[string]Owner{"x@a.gouv.tg": byA}) // half a snapshot
+	f.Apply(link.DirectoryUpdate{Sync: true})
+	openA := Owner{Found, "a", true}
+	// What another cell owns is not the cell's to open.
+	expect(t, table, map[string]Owner{"x@gouv.tg": openA, "x@a.gouv.tg": openA, "z@a.gouv.tg": byA, "x@b.gouv.tg": byB, "y@gouv.tg": byB})
+	f.Apply(link.DirectoryUpdate{Open: []string{"z@a.gouv.tg"}, Shut: []string{"x@gouv.tg"}})
+	expect(t, table, map[string]Owner{"x@gouv.tg": byA, "x@a.gouv.tg": openA, "z@a.gouv.tg": openA})
+	again := table.Feed("a")
+	again.Apply(link.DirectoryUpdate{Reset: true, Open: []string{"x@gouv.tg"}})
+	expect(t, table, map[string]Owner{"z@a.gouv.tg": openA}) // until the snapshot is whole
+	again.Apply(link.DirectoryUpdate{Sync: true, Add: []string{"x@gouv.tg"}})
+	expect(t, table, map[string]Owner{"x@gouv.tg": openA, "z@a.gouv.tg": byA})
+	again.End()
+	expect(t, table, map[string]Owner{"x@gouv.tg": byA})
 }
 
 func TestContestedAddressesAndDomains(t *testing.T) {
@@ -144,6 +166,8 @@ func TestFeedRefuses(t *testing.T) {
 		"not normalised": {Reset: true, Add: []string{"X@gouv.tg"}},
 		"no address":     {Reset: true, Add: []string{"gouv.tg"}},
 		"too many":       {Reset: true, Add: make([]string, link.MaxDirectoryChunk+1)},
+		"no open one":    {Reset: true, Open: []string{"X@a.gouv.tg"}},
+		"too many open":  {Reset: true, Shut: make([]string, link.MaxDirectoryChunk+1)},
 	} {
 		if err := table.Feed("a").Apply(u); !errors.Is(err, ErrProtocol) {
 			t.Errorf("%s: %v", name, err)
@@ -190,7 +214,7 @@ func TestTableAgainstModel(t *testing.T) {
 			want := unknownUser
 			for _, n := range names {
 				if model[n][address] && want == unknownUser {
-					want = Owner{Found, n}
+					want = Owner{Verdict: Found, Ministry: n}
 				} else if model[n][address] {
 					want = contested
 				}

@@ -13,6 +13,7 @@ import (
 
 // Delivery hands messages to a cell. It is not safe for concurrent use.
 type Delivery struct {
+	st    *link.Stream
 	conn  *guard.Conn
 	cell  *handover.Client
 	hello string
@@ -28,7 +29,7 @@ func OpenDelivery(m *cells.Manager, ministry string, h link.Header, hello string
 		return nil, Unreachable
 	}
 	conn := guard.NewConn(st, idleTimeout)
-	return &Delivery{conn: conn, cell: handover.NewClient(conn), hello: hello}, nil
+	return &Delivery{st: st, conn: conn, cell: handover.NewClient(conn), hello: hello}, nil
 }
 
 // Mail starts a transaction. The cell learns of it with the first recipient.
@@ -49,14 +50,26 @@ func (d *Delivery) Rcpt(address string) error {
 	return err
 }
 
-// Accepted counts the recipients of the transaction that the cell has accepted.
+// Promise adds a recipient without asking the cell; each address at most once.
+func (d *Delivery) Promise(address string) error {
+	if d.Dead() {
+		return errLost
+	}
+	err := d.reply(d.cell.Promise(address))
+	if err == nil {
+		d.to = append(d.to, address)
+	}
+	return err
+}
+
+// Accepted counts the recipients of the transaction that the cell has accepted, or was told to.
 func (d *Delivery) Accepted() int { return len(d.to) }
 
 // Recipient is the address of the i-th accepted recipient.
 func (d *Delivery) Recipient(i int) string { return d.to[i] }
 
 // Dead reports whether the stream is over.
-func (d *Delivery) Dead() bool { return d.dead }
+func (d *Delivery) Dead() bool { return d.dead || d.st.Ended() }
 
 // Done ends the transaction, if need be by giving it up at the cell.
 func (d *Delivery) Done() {

@@ -19,7 +19,10 @@ const (
 // pieceSize is how much of a message is sent at once.
 const pieceSize = 16 << 10
 
-var pieces = sync.Pool{New: func() any { return new([headerSize + pieceSize + headerSize]byte) }}
+// maxHeld bounds the promises that wait for the message, in octets.
+const maxHeld = 2 << 10
+
+var pieces = sync.Pool{New: func() any { return new(make([]byte, maxHeld+headerSize+pieceSize+headerSize)) }}
 
 // Client is the gateway's side of a stream. It is not safe for concurrent use. A *smtp.SMTPError is the cell's reply;
 // after any other error the stream is of no more use.
@@ -27,7 +30,8 @@ type Client struct {
 	conn net.Conn
 	r    *bufio.Reader
 	mail *Mail
-	to   int // recipients taken
+	to   int    // recipients taken
+	held []byte // promises that the cell has not been told of
 }
 
 // NewClient starts on a stream just opened.
@@ -36,17 +40,38 @@ func NewClient(conn net.Conn) *Client {
 }
 
 // Mail starts a transaction. The cell learns of it with the first recipient, and may refuse it then.
-func (c *Client) Mail(m Mail) { c.mail, c.to = &m, 0 }
+func (c *Client) Mail(m Mail) { c.mail, c.to, c.held = &m, 0, c.held[:0] }
 
-// Rcpt asks for a recipient.
-func (c *Client) Rcpt(to string) error {
-	q := question{To: to}
+// question makes the question for the next recipient, behind the promises that the cell has not been told of.
+func (c *Client) question(to string, promised bool) []byte {
+	q := question{To: to, Promised: promised}
 	if c.to == 0 {
 		q.Mail = c.mail
 	}
+	return frame(c.held, kindRecipient, q.append)
+}
+
+// Promise takes a recipient without asking. The cell learns of it with the next question or the message.
+func (c *Client) Promise(to string) error {
+	c.held = c.question(to, true)
+	c.to++
+	if len(c.held) <= maxHeld {
+		return nil
+	}
+	c.conn.SetWriteDeadline(time.Now().Add(commandTimeout))
+	defer c.conn.SetWriteDeadline(time.Time{})
+	_, err := c.conn.Write(c.held)
+	c.held = c.held[:0]
+	return err
+}
+
+// Rcpt asks for a recipient.
+func (c *Client) Rcpt(to string) error {
+	frames := c.question(to, false)
+	c.held = frames[:0]
 	c.conn.SetDeadline(time.Now().Add(commandTimeout))
 	defer c.conn.SetDeadline(time.Time{})
-	if err := finish(c.conn, q.append(newFrame(kindRecipient))); err != nil {
+	if _, err := c.conn.Write(frames); err != nil {
 		return err
 	}
 	replies, err := c.answer(1)
@@ -62,7 +87,7 @@ func (c *Client) Rcpt(to string) error {
 // Reset gives the transaction up.
 func (c *Client) Reset() error {
 	taken := c.to
-	c.mail, c.to = nil, 0
+	c.mail, c.to, c.held = nil, 0, c.held[:0]
 	if taken == 0 {
 		return nil
 	}
@@ -87,12 +112,15 @@ func (c *Client) Data(prefix string, r io.Reader) ([]error, error) {
 	return c.answer(taken)
 }
 
-// send sends a message in pieces, the last one together with the end.
+// send sends a message in pieces, the first one together with the promises, the last one together with the end.
 func (c *Client) send(prefix string, r io.Reader) error {
-	buf := pieces.Get().(*[headerSize + pieceSize + headerSize]byte)
-	defer pieces.Put(buf)
-	text := buf[headerSize : headerSize+pieceSize]
+	pooled := pieces.Get().(*[]byte)
+	defer pieces.Put(pooled)
+	buf := append((*pooled)[:0], c.held...)
+	c.held = c.held[:0]
 	for {
+		start := len(buf) + headerSize
+		text := buf[start : start+pieceSize]
 		n := copy(text, prefix)
 		prefix = prefix[n:]
 		var err error
@@ -104,18 +132,19 @@ func (c *Client) send(prefix string, r io.Reader) error {
 		if err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
-		frames := buf[:headerSize+n]
-		putHeader(frames, kindData, n)
-		if err != nil {
-			frames = buf[:len(frames)+headerSize]
-			putHeader(frames[headerSize+n:], kindEnd, 0)
-			if n == 0 { // no piece is empty
-				frames = frames[headerSize:]
-			}
+		if n > 0 { // no piece is empty
+			putHeader(buf[len(buf):start], kindData, n)
+			buf = buf[:start+n]
 		}
-		if _, failed := c.conn.Write(frames); failed != nil || err != nil {
+		if err != nil {
+			end := len(buf)
+			buf = buf[:end+headerSize]
+			putHeader(buf[end:], kindEnd, 0)
+		}
+		if _, failed := c.conn.Write(buf); failed != nil || err != nil {
 			return failed
 		}
+		buf = buf[:0]
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 
 // A payload is a list of fields: numbers as unsigned varints, texts with their length in octets before them.
 //
-//	question: 1 hello from envelopeID size to, or 0 to
+//	question: what hello from envelopeID size to, or what to; what is 1 with a Mail, and 2 more for a promise
 //	verdict:  for each reply 0, or code class subject detail text (RFC 5321, 4.2; RFC 3463)
 
 var errFields = errors.New("fields of a frame: found fewer or more than there should be")
@@ -63,11 +63,23 @@ func (f *fields) end() error {
 	return f.err
 }
 
+// What a question is.
+const (
+	withMail = 1
+	promised = 2
+)
+
 func (q question) append(b []byte) []byte {
-	if m := q.Mail; m == nil {
-		b = append(b, 0)
-	} else {
-		b = appendText(appendText(appendText(append(b, 1), m.Hello), m.From), m.EnvelopeID)
+	what := byte(0)
+	if q.Mail != nil {
+		what |= withMail
+	}
+	if q.Promised {
+		what |= promised
+	}
+	b = append(b, what)
+	if m := q.Mail; m != nil {
+		b = appendText(appendText(appendText(b, m.Hello), m.From), m.EnvelopeID)
 		b = binary.AppendUvarint(b, uint64(m.Size))
 	}
 	return appendText(b, q.To)
@@ -75,7 +87,9 @@ func (q question) append(b []byte) []byte {
 
 func parseQuestion(b []byte) (q question, err error) {
 	f := fields{b: b}
-	if f.below(2) == 1 {
+	what := f.below(withMail + promised + 1)
+	q.Promised = what&promised != 0
+	if what&withMail != 0 {
 		q.Mail = &Mail{Hello: f.text(), From: f.text(), EnvelopeID: f.text(), Size: int64(f.below(1 << 62))}
 	}
 	q.To = f.text()

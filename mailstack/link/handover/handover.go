@@ -3,6 +3,10 @@
 // Each side sends frames: an octet that says what it is, the length of the payload in four octets, the payload. The gateway
 // asks for one recipient at a time, and sends the parameters of the transaction along until one is taken; then it sends the message
 // as it is, in as many frames as it likes, and an end. The cell answers each question and each end, and nothing else.
+//
+// A gateway that knows that a recipient can only be taken (see link.DirectoryUpdate) promises so to its peer and sends the question
+// along with the message; such a question is not answered. Should the cell refuse that recipient after all, nobody gets the
+// message: the end is answered with that refusal if there is no other recipient, and with a reply to try again if there is.
 package handover
 
 import (
@@ -46,8 +50,9 @@ type Mail struct {
 
 // question asks for a recipient.
 type question struct {
-	Mail *Mail // starts a transaction
-	To   string
+	Mail     *Mail // starts a transaction
+	To       string
+	Promised bool // the gateway has told its peer already that the recipient is taken: no answer
 }
 
 // reply is an SMTP reply (RFC 5321, 4.2). The zero value is success.
@@ -82,14 +87,12 @@ func putHeader(b []byte, k kind, size int) {
 	binary.BigEndian.PutUint32(b[1:], uint32(size))
 }
 
-// newFrame is the header of a frame for a payload that finish knows the size of.
-func newFrame(k kind) []byte { return append(make([]byte, 0, 256), byte(k), 0, 0, 0, 0) }
-
-// finish writes the frame.
-func finish(w io.Writer, frame []byte) error {
-	putHeader(frame, kind(frame[0]), len(frame)-headerSize)
-	_, err := w.Write(frame)
-	return err
+// frame appends a frame to b, and fill its payload.
+func frame(b []byte, k kind, fill func([]byte) []byte) []byte {
+	start := len(b)
+	b = fill(append(b, make([]byte, headerSize)...))
+	putHeader(b[start:], k, len(b)-start-headerSize)
+	return b
 }
 
 func readHeader(r *bufio.Reader) (kind, int, error) {

@@ -145,6 +145,61 @@ func TestTransactions(t *testing.T) {
 	}
 }
 
+// TestPromises: "+" before a recipient promises it. A broken promise keeps the message from all.
+func TestPromises(t *testing.T) {
+	r := &recorder{}
+	c, end := start(t, r, Limits{Octets: 100000, Recipients: 100})
+	many := make([]string, 90)
+	for i := range many {
+		many[i] = fmt.Sprintf("+%d%s", i, strings.Repeat("x", 100))
+	}
+	for _, tc := range []struct {
+		name         string
+		mail         Mail
+		to           []string
+		rcpts, datas string
+	}{
+		{"one", Mail{From: "a"}, []string{"+x"}, "", "250"},
+		{"mixed", Mail{From: "a"}, []string{"+x", "nobody", "y", "+z"}, "550 250", "250 250 250"},
+		{"asked first", Mail{From: "a"}, []string{"nobody", "y", "+z"}, "550 250", "250 250"},
+		{"broken", Mail{From: "a"}, []string{"+nobody"}, "", "550"},
+		{"broken among others", Mail{From: "a"}, []string{"+x", "+nobody", "+y"}, "", "451 451 451"},
+		{"broken before a question", Mail{From: "a"}, []string{"+nobody", "y", "+z"}, "451", "451 451"},
+		{"sender refused", Mail{From: "bad"}, []string{"+x"}, "", "451"},
+		{"many", Mail{From: "a"}, many, "", strings.TrimSpace(strings.Repeat("250 ", 90))},
+		{"one again", Mail{From: "a"}, []string{"+x"}, "", "250"},
+	} {
+		stored := len(r.log)
+		c.Mail(tc.mail)
+		var got []error
+		for _, to := range tc.to {
+			if name, ok := strings.CutPrefix(to, "+"); !ok {
+				got = append(got, c.Rcpt(to))
+			} else if err := c.Promise(name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if codes(got) != tc.rcpts {
+			t.Errorf("%s: recipients %s, want %s", tc.name, codes(got), tc.rcpts)
+		}
+		got, err := c.Data("prefix", strings.NewReader("text"))
+		if err != nil || codes(got) != tc.datas {
+			t.Errorf("%s: message %s, %v; want %s", tc.name, codes(got), err, tc.datas)
+		}
+		whole := slices.ContainsFunc(r.log[stored:], func(l string) bool { return strings.HasSuffix(l, " 10") })
+		if whole != strings.HasPrefix(tc.datas, "250") {
+			t.Errorf("%s: stored %q", tc.name, r.log[stored:])
+		}
+	}
+	c.Mail(Mail{From: "a"})
+	if err := errors.Join(c.Promise("x"), c.Reset()); err != nil {
+		t.Fatal(err)
+	}
+	if err := end(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestWhatTheSessionLeavesIsReadOver(t *testing.T) {
 	r := &recorder{lazy: 10}
 	c, end := start(t, r, Limits{Octets: 100000})
@@ -219,7 +274,8 @@ func TestHostileFrames(t *testing.T) {
 
 func TestFieldsComeBack(t *testing.T) {
 	for _, q := range []question{
-		{}, {To: "a@b"}, {&Mail{}, "a@b"}, {&Mail{Hello: "host", From: "c@d", Size: 1 << 40, EnvelopeID: strings.Repeat("x", 300)}, ""},
+		{}, {To: "a@b"}, {&Mail{}, "a@b", false}, {To: "a@b", Promised: true},
+		{&Mail{Hello: "host", From: "c@d", Size: 1 << 40, EnvelopeID: strings.Repeat("x", 300)}, "", true},
 	} {
 		got, err := parseQuestion(q.append(nil))
 		if err != nil || !reflect.DeepEqual(got, q) {

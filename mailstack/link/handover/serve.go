@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/emersion/go-smtp"
@@ -38,6 +39,9 @@ type Limits struct {
 // ErrTooLarge is the reply to a message that has more octets than its Limits.
 var ErrTooLarge = &smtp.SMTPError{Code: 552, EnhancedCode: smtp.EnhancedCode{5, 3, 4}, Message: "message is too big"}
 
+// errAgain answers for a message that a broken promise keeps from all its recipients.
+var errAgain = &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "a recipient cannot be taken any more, try again"}
+
 var errTooMany = &smtp.SMTPError{Code: 452, EnhancedCode: smtp.EnhancedCode{4, 5, 3}, Message: "too many recipients"}
 
 // Serve serves a stream until it ends; a gateway that ends it between transactions is no error.
@@ -59,8 +63,9 @@ type server struct {
 	r       *bufio.Reader
 	session Session
 	limits  Limits
-	open    bool // a transaction is under way
-	taken   int  // its recipients
+	open    bool  // a transaction is under way
+	taken   int   // its recipients, as the gateway counts them
+	broken  error // why one that was promised cannot be taken
 }
 
 // next serves one question or one message.
@@ -82,7 +87,15 @@ func (c *server) next() error {
 		if err != nil {
 			return err
 		}
-		return c.verdict([]reply{replyTo(c.recipient(q))})
+		err = c.recipient(q)
+		if q.Promised {
+			c.promised(err)
+			return nil
+		}
+		if err == nil {
+			c.taken++
+		}
+		return c.verdict([]reply{replyTo(err)})
 	case (k == kindData || k == kindEnd) && c.taken > 0:
 		return c.message(k, size)
 	}
@@ -101,16 +114,21 @@ func (c *server) recipient(q question) error {
 		c.open = true
 	}
 	switch {
+	case c.broken != nil:
+		return errAgain
 	case !c.open:
 		return &smtp.SMTPError{Code: 503, EnhancedCode: smtp.EnhancedCode{5, 5, 1}, Message: "no transaction is under way"}
 	case c.limits.Recipients > 0 && c.taken >= c.limits.Recipients:
 		return errTooMany
 	}
-	err := c.session.Rcpt(q.To)
-	if err == nil {
-		c.taken++
+	return c.session.Rcpt(q.To)
+}
+
+// promised counts a recipient that the gateway has promised, whatever the session says.
+func (c *server) promised(err error) {
+	if c.taken++; c.broken == nil {
+		c.broken = err
 	}
-	return err
 }
 
 // message serves the message that a frame of kind k begins.
@@ -120,7 +138,7 @@ func (c *server) message(k kind, size int) error {
 		m.err = io.EOF
 		m.ended = true
 	}
-	results := c.session.Data(m)
+	results := c.deliver(m)
 	if err := m.drain(c.limits.Octets); err != nil {
 		return err
 	}
@@ -135,22 +153,35 @@ func (c *server) message(k kind, size int) error {
 	return c.verdict(replies)
 }
 
+// deliver gives the session the message, unless a promise was broken.
+func (c *server) deliver(m *message) []error {
+	switch {
+	case c.broken == nil:
+		return c.session.Data(m)
+	case c.taken == 1:
+		return []error{c.broken}
+	}
+	return slices.Repeat([]error{errAgain}, c.taken)
+}
+
 func (c *server) reset() {
 	if c.open {
 		c.session.Reset()
 	}
-	c.open, c.taken = false, 0
+	c.open, c.taken, c.broken = false, 0, nil
 }
 
 func (c *server) verdict(replies []reply) error {
 	if err := c.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return err
 	}
-	frame := newFrame(kindVerdict)
-	for _, r := range replies {
-		frame = r.append(frame)
-	}
-	return finish(c.conn, frame)
+	_, err := c.conn.Write(frame(nil, kindVerdict, func(b []byte) []byte {
+		for _, r := range replies {
+			b = r.append(b)
+		}
+		return b
+	}))
+	return err
 }
 
 // timed gives each read its time limit.
