@@ -370,7 +370,9 @@ func TestHandback(t *testing.T) {
 		"and the agent's end": {[]byte("b LOGIN"), 3, true},
 	} {
 		a, b := one(t)
+		wrote := make(chan struct{})
 		go func() {
+			defer close(wrote)
 			a.Write([]byte("a BACK\r\n"))
 			a.Write(tc.pipelined)
 			if tc.halfClose {
@@ -395,6 +397,8 @@ func TestHandback(t *testing.T) {
 		if name == "much" {
 			// Its Write may be under way; what it does not get rid of is the writer's own affair. Let it be sent whole.
 			time.Sleep(50 * time.Millisecond)
+		} else {
+			<-wrote
 		}
 		a.Reclaim()
 		rest, err := io.ReadAll(a)

@@ -188,7 +188,6 @@ func postponedMailboxes(db *database.Conn) (list []MailboxID, err error) {
 
 // keepSettled settles what was postponed, some time after it was: before that there may be more of it.
 func (s *Store) keepSettled(ctx context.Context) {
-	s.postponed <- struct{}{} // before the store was opened, perhaps
 	for {
 		select {
 		case <-s.postponed:

@@ -106,6 +106,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s.subscribers.accounts, s.subscribers.mailboxes = make(map[AccountID][]*subscriber), make(map[MailboxID][]*subscriber)
 	keeping, stop := context.WithCancel(context.Background())
 	s.stopKeeping = stop
+	s.postponed <- struct{}{} // perhaps, before the store was opened
 	go s.write()
 	s.keepers.Go(func() { s.keepHouse(keeping) })
 	s.keepers.Go(func() { s.keepSettled(keeping) })
