@@ -12,7 +12,7 @@ import (
 // Renewals: how many may wait, and the pause after each, so that a storm of logins has the processor for itself.
 const (
 	maxRenewals  = 64
-	renewalPause = 100 * time.Millisecond
+	renewalPause = 500 * time.Millisecond
 )
 
 // renewal is an account whose password has just been seen: what is stored of it is not of today's form.

@@ -11,8 +11,19 @@ var crlf = []byte("\r\n")
 // CRLF returns raw with every line end as CRLF: bare CR and bare LF do not survive, as RFC 5321, 2.3.8 demands.
 // It returns raw itself when there is nothing to change.
 func CRLF(raw []byte) []byte {
-	lines := bytes.Count(raw, crlf)
-	bare := bytes.Count(raw, []byte{'\n'}) + bytes.Count(raw, []byte{'\r'}) - 2*lines
+	ends, lines := 0, 0 // LF, and those behind a CR
+	for at := 0; ; {
+		i := bytes.IndexByte(raw[at:], '\n')
+		if i < 0 {
+			break
+		}
+		if at += i; at > 0 && raw[at-1] == '\r' {
+			lines++
+		}
+		ends++
+		at++
+	}
+	bare := ends + bytes.Count(raw, []byte{'\r'}) - 2*lines
 	if bare == 0 {
 		return raw
 	}

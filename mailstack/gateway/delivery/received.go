@@ -2,7 +2,6 @@ package delivery
 
 import (
 	"crypto/rand"
-	"fmt"
 	"net"
 	"strings"
 	"time"
@@ -19,13 +18,17 @@ func (s *session) received() string {
 	if s.peer.TLS != nil {
 		with += "S" // RFC 3848
 	}
-	one := ""
-	if len(s.rcpts) == 1 { // more would show recipients to each other
-		one = "\r\n\tfor <" + s.rcpts[0] + ">"
+	b := make([]byte, 0, 256)
+	for _, part := range []string{"Received: from ", hostname(s.peer.Hello), " (", literal(s.peer.Conn.RemoteAddr()), ")\r\n\tby ", s.svc.Hostname,
+		" with ", with, " id ", strings.ToLower(rand.Text()[:16])} {
+		b = append(b, part...)
 	}
-	return fmt.Sprintf("Received: from %s (%s)\r\n\tby %s with %s id %s%s;\r\n\t%s\r\n",
-		hostname(s.peer.Hello), literal(s.peer.Conn.RemoteAddr()), s.svc.Hostname, with,
-		strings.ToLower(rand.Text()[:16]), one, time.Now().UTC().Format("Mon, 2 Jan 2006 15:04:05 -0700"))
+	if len(s.rcpts) == 1 { // more would show recipients to each other
+		b = append(append(append(b, "\r\n\tfor <"...), s.rcpts[0]...), '>')
+	}
+	b = append(b, ";\r\n\t"...)
+	b = time.Now().UTC().AppendFormat(b, "Mon, 2 Jan 2006 15:04:05 -0700")
+	return string(append(b, "\r\n"...))
 }
 
 // hostname lets nothing of the peer's own choice into the header but a host name or an address literal.
