@@ -76,24 +76,30 @@ func (a *authenticator) offered(ctx context.Context) []string {
 	return m
 }
 
-// serve answers one request on a stream.
-func (a *authenticator) serve(ctx context.Context, st *link.Stream) {
+// serve answers one request on a stream. If the stream becomes an IMAP session's, it returns the connection.
+func (a *authenticator) serve(ctx context.Context, st *link.Stream) *streams.Conn {
 	_ = st.SetDeadline(time.Now().Add(authTimeout + link.HeaderTimeout))
 	var request link.AuthRequest
 	if err := link.ReadFrame(st, &request); err != nil {
 		a.log.Warn("cannot read login", "error", err)
-		return
+		return nil
 	}
 	remote, version := st.Header.RemoteAddr, st.Header.TLSVersion
 	if remote == "" {
 		remote, version = request.RemoteAddr, request.TLSVersion
 	}
-	response, reason := a.verdict(ctx, request, remote, version, func(challenge []byte) ([]byte, error) { return ask(st, challenge) })
+	account, response, reason := a.verdict(ctx, request, remote, version, func(challenge []byte) ([]byte, error) { return ask(st, challenge) })
 	a.log.Info("login", "ok", response.OK, "user", clip(request.User), "service", clip(request.Service), "mechanism", clip(request.Mechanism),
 		"remote", clip(remote), "tls", clip(version), "reason", reason)
 	if err := link.WriteFrame(st, response); err != nil {
 		a.log.Warn("cannot answer login", "error", err)
+		return nil
 	}
+	if !response.Entered {
+		return nil
+	}
+	_ = st.SetDeadline(time.Time{})
+	return connOf(st, account)
 }
 
 // ask has the agent answer a challenge.
@@ -122,16 +128,16 @@ var (
 
 // verdict decides. What depends on the connection alone comes first; whether an account exists or is disabled
 // only shows to one who has proved to be its user. The reason is for the log.
-func (a *authenticator) verdict(ctx context.Context, r link.AuthRequest, remote, version string, ask asker) (link.AuthResponse, string) {
+func (a *authenticator) verdict(ctx context.Context, r link.AuthRequest, remote, version string, ask asker) (store.Account, link.AuthResponse, string) {
 	switch {
 	case !slices.Contains(a.mechanisms(), r.Mechanism) && r.Mechanism != sasl.OAuthBearer:
-		return refusedCredentials, "mechanism"
+		return store.Account{}, refusedCredentials, "mechanism"
 	case !slices.Contains(a.services, r.Service):
-		return refusedService, "service"
+		return store.Account{}, refusedService, "service"
 	case tlsNumber(version) < a.minTLS:
-		return refusedTLS, "tls"
+		return store.Account{}, refusedTLS, "tls"
 	case !a.allowed(remote):
-		return refusedNetwork, "network"
+		return store.Account{}, refusedNetwork, "network"
 	}
 	r.User = strings.ToLower(r.User)
 	prove := a.plain
@@ -143,13 +149,19 @@ func (a *authenticator) verdict(ctx context.Context, r link.AuthRequest, remote,
 	}
 	account, refusal, reason := prove(ctx, r, ask)
 	if reason != "" {
-		return refusal, reason
+		return account, refusal, reason
+	}
+	if r.Enter && r.Service == link.ServiceIMAP {
+		if now, err := a.store.Receiver(ctx, account.Address); err != nil || now.Disabled { // the proof may have taken its time
+			return account, refusedAccount, "disabled"
+		}
+		return account, link.AuthResponse{OK: true, Account: account.Address, Entered: true}, ""
 	}
 	name, ok := a.tickets.issue(account.Address, r.Service)
 	if !ok {
-		return unavailable, "tickets"
+		return account, unavailable, "tickets"
 	}
-	return link.AuthResponse{OK: true, Account: account.Address, Ticket: name}, ""
+	return account, link.AuthResponse{OK: true, Account: account.Address, Ticket: name}, ""
 }
 
 func tlsNumber(version string) uint16 {
@@ -186,8 +198,13 @@ func (a *authenticator) redeem(ctx context.Context, st *link.Stream, service str
 		a.log.Warn("account is gone since its login", "account", address, "error", err)
 		return nil, false
 	}
+	return connOf(st, account), true
+}
+
+// connOf makes the connection of a session.
+func connOf(st *link.Stream, account store.Account) *streams.Conn {
 	account.Password, account.SCRAM = "", "" // no session needs them
 	conn := streams.NewConn(st, st.Header.RemoteAddr)
 	conn.Account, conn.TLSVersion = account, st.Header.TLSVersion
-	return conn, true
+	return conn
 }

@@ -109,6 +109,38 @@ func TestTickets(t *testing.T) {
 	}
 }
 
+// TestEnter: the stream of a login goes on as the session, for IMAP, and only for who is let in.
+func TestEnter(t *testing.T) {
+	ca := newAuthority(t)
+	c := startCell(t, testConfig(t, ca, "finances"))
+	c.accounts(agent)
+	s := newGateway(t, ca, "finances").connect(c)
+	for _, test := range []struct{ service, password, greeting string }{
+		{link.ServiceIMAP, password, "* PREAUTH"},
+		{link.ServiceIMAP, "wrong", ""},
+		{link.ServiceSubmission, password, ""},
+	} {
+		st, err := s.Open(link.Header{Protocol: link.ProtocolAuth, RemoteAddr: "192.0.2.7:4711", TLSVersion: "1.3"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		st.SetDeadline(time.Now().Add(20 * time.Second))
+		var response link.AuthResponse
+		err = link.WriteFrame(st, link.AuthRequest{Service: test.service, Mechanism: sasl.Plain, User: agent, Password: test.password, Enter: true})
+		if err == nil {
+			err = link.ReadFrame(st, &response)
+		}
+		line, _ := bufio.NewReader(st).ReadString('\n')
+		if err != nil || !strings.HasPrefix(line, test.greeting) || test.greeting == "" && line != "" {
+			t.Errorf("%+v: greeted with %q, %v", test, line, err)
+		}
+		if response.Entered != (test.greeting != "") || response.OK != (test.password == password) || response.Entered && response.Ticket != "" {
+			t.Errorf("%+v: %+v", test, response)
+		}
+		st.Close()
+	}
+}
+
 func TestTicketsAreBounded(t *testing.T) {
 	tk := newTickets()
 	now := time.Now()

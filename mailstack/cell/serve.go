@@ -55,7 +55,9 @@ func (c *cell) serveLink(ctx context.Context, session *link.Session) {
 func (c *cell) serveStream(ctx context.Context, st *link.Stream) {
 	switch st.Header.Protocol {
 	case link.ProtocolAuth:
-		c.auth.serve(ctx, st)
+		if conn := c.auth.serve(ctx, st); conn != nil {
+			c.imap.Handle(conn)
+		}
 	case link.ProtocolDirectory:
 		c.addresses.serve(ctx, st)
 	case link.ProtocolDelivery:

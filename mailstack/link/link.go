@@ -57,6 +57,7 @@ type AuthRequest struct {
 	Bindings   map[string][]byte `json:"bindings,omitempty"` // channel binding data of the agent's connection, by type
 	RemoteAddr string            `json:"remoteAddr"`
 	TLSVersion string            `json:"tlsVersion"`
+	Enter      bool              `json:"enter,omitempty"` // the stream may become the session's when the agent is let in
 }
 
 // AuthAnswer is what the agent says to a challenge.
@@ -79,7 +80,8 @@ type AuthResponse struct {
 
 	OK      bool   `json:"ok"`
 	Account string `json:"account,omitempty"` // login address of the account
-	Ticket  string `json:"ticket,omitempty"`  // opens one imap or submission stream within TicketLifetime
+	Entered bool   `json:"entered,omitempty"` // the stream is the session's from here on
+	Ticket  string `json:"ticket,omitempty"`  // if not: opens one imap or submission stream within TicketLifetime
 	Code    string `json:"code,omitempty"`    // when not OK
 	Text    string `json:"text,omitempty"`    // for the agent; reveals nothing internal
 }

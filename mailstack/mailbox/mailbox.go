@@ -170,7 +170,9 @@ func (m *Mailbox) refresh(ctx context.Context, load bool) error {
 	if err := m.load(ctx); err != nil {
 		return err
 	}
-	m.registry.shed(m)
+	if m.registry.heavy() {
+		m.registry.shed(m)
+	}
 	return nil
 }
 

@@ -87,13 +87,15 @@ func (r *Registry) release(m *Mailbox) {
 	}
 	crowded := r.unused > maxUnused
 	r.mu.Unlock()
-	if crowded || r.weight.Load() > r.limit {
+	if crowded || r.heavy() {
 		r.shed(nil)
 	}
 }
 
 // weigh counts entries that came into memory, or went.
 func (r *Registry) weigh(entries int) { r.weight.Add(int64(entries)) }
+
+func (r *Registry) heavy() bool { return r.weight.Load() > r.limit }
 
 // shed drops the indexes that nobody has looked at for the longest time until there is some room below the limit again,
 // and forgets mailboxes that nobody has open. It does not touch spare.
@@ -108,7 +110,7 @@ func (r *Registry) shed(spare *Mailbox) {
 	slices.SortFunc(holders, func(a, b *holder) int { return cmp.Compare(a.box.used.Load(), b.box.used.Load()) })
 	var idle []*holder
 	for _, h := range holders {
-		if h.users == 0 && (r.unused > maxUnused/2 || r.weight.Load() > r.limit) {
+		if h.users == 0 && (r.unused > maxUnused/2 || r.heavy()) {
 			delete(r.open, h.box.id)
 			r.unused--
 			idle = append(idle, h)

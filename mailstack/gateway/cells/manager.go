@@ -108,15 +108,27 @@ func (m *Manager) Open(ministry string, h link.Header) (*link.Stream, error) {
 type Ask func(challenge []byte) (response []byte, err error)
 
 // Auth asks the cell of a ministry for a verdict; ask has the agent answer what the cell wants to know first. An error
-// means that there is no verdict, for now, or that ask has failed.
-func (m *Manager) Auth(ctx context.Context, ministry string, req link.AuthRequest, ask Ask) (link.AuthResponse, error) {
+// means that there is no verdict, for now, or that ask has failed. When the verdict is Entered, the stream is the caller's.
+func (m *Manager) Auth(ctx context.Context, ministry string, req link.AuthRequest, ask Ask) (link.AuthResponse, *link.Stream, error) {
 	st, err := m.Open(ministry, link.Header{Protocol: link.ProtocolAuth, RemoteAddr: req.RemoteAddr, TLSVersion: req.TLSVersion})
 	if err != nil {
-		return link.AuthResponse{}, err
+		return link.AuthResponse{}, nil, err
 	}
-	defer st.Close()
 	stop := context.AfterFunc(ctx, func() { st.Close() })
-	defer stop()
+	resp, err := exchange(st, req, ask)
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil || !resp.Entered {
+		st.Close()
+		return resp, nil, err
+	}
+	st.SetDeadline(time.Time{})
+	return resp, st, nil
+}
+
+// exchange asks on a stream.
+func exchange(st *link.Stream, req link.AuthRequest, ask Ask) (link.AuthResponse, error) {
 	var message any = req
 	for range link.MaxChallenges {
 		var resp link.AuthResponse

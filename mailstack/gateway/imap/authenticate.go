@@ -95,7 +95,7 @@ func (c *conn) bindings() map[string][]byte {
 
 // login asks for a verdict, and answers it unless ask has answered already.
 func (c *conn) login(tag string, req link.AuthRequest, ask cells.Ask) {
-	req.Service, req.TLSVersion = link.ServiceIMAP, c.tlsVersion()
+	req.Service, req.TLSVersion, req.Enter = link.ServiceIMAP, c.tlsVersion(), true
 	answered := false
 	v := c.srv.Login.Login(c.ctx, c.raw.RemoteAddr(), req, func(challenge []byte) ([]byte, error) {
 		if ask == nil { // LOGIN knows no challenge

@@ -34,17 +34,20 @@ func (c *conn) join(tag string, v login.Verdict) (relayed bool) {
 	return true
 }
 
-// open opens the session at the cell and reads its greeting: caps is what it announces, rest what followed the greeting.
+// open opens the session at the cell, unless the login has, and reads its greeting: caps is what it announces, rest what followed
+// the greeting.
 func (c *conn) open(v login.Verdict) (st *link.Stream, rest []byte, caps string, err error) {
-	st, err = c.srv.Cells.Open(v.Ministry, link.Header{
-		Protocol:   link.ProtocolIMAP,
-		RemoteAddr: c.raw.RemoteAddr().String(),
-		TLSVersion: c.tlsVersion(),
-		User:       v.Account,
-		Ticket:     v.Ticket,
-	})
-	if err != nil {
-		return nil, nil, "", err
+	if st = v.Stream; st == nil { // a cell of an older version
+		st, err = c.srv.Cells.Open(v.Ministry, link.Header{
+			Protocol:   link.ProtocolIMAP,
+			RemoteAddr: c.raw.RemoteAddr().String(),
+			TLSVersion: c.tlsVersion(),
+			User:       v.Account,
+			Ticket:     v.Ticket,
+		})
+		if err != nil {
+			return nil, nil, "", err
+		}
 	}
 	st.Header = link.Header{} // the cell has it
 	st.SetReadDeadline(time.Now().Add(streamTimeout))

@@ -31,7 +31,8 @@ const (
 // Verdict is the outcome of a login.
 type Verdict struct {
 	link.AuthResponse
-	Ministry string // when OK
+	Ministry string       // when OK
+	Stream   *link.Stream // when Entered: the session's, for the caller to close
 }
 
 // Authenticator decides logins.
@@ -107,10 +108,13 @@ func (a *Authenticator) ask(ctx context.Context, remote net.Addr, req link.AuthR
 	}
 	req.User, req.RemoteAddr = address, remote.String()
 	var cancelled error
-	resp, err := a.Cells.Auth(ctx, owner.Ministry, req, func(challenge []byte) (response []byte, err error) {
+	resp, st, err := a.Cells.Auth(ctx, owner.Ministry, req, func(challenge []byte) (response []byte, err error) {
 		response, cancelled = ask(challenge)
 		return response, cancelled
 	})
+	if st != nil && (cancelled != nil || !resp.OK) {
+		st.Close()
+	}
 	if cancelled != nil {
 		return refuse(link.CodeAuthenticationFailed, textFailed)
 	}
@@ -122,7 +126,7 @@ func (a *Authenticator) ask(ctx context.Context, remote net.Addr, req link.AuthR
 		if resp.Account == "" {
 			resp.Account = address
 		}
-		return Verdict{resp, owner.Ministry}
+		return Verdict{resp, owner.Ministry, st}
 	}
 	switch resp.Code {
 	case link.CodeUnavailable:
