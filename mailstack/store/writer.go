@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -14,6 +15,7 @@ const (
 	maxPending     = 4096     // operations that wait for the writer
 	maxBatch       = 256      // operations in one transaction
 	maxBatchBytes  = 32 << 20 // message bytes in one transaction, unless one message alone has more
+	letComeRounds  = 8        // times that a batch waits for those who can run
 	checkpointRows = 4000     // rows changed between two checkpoints, a bound for the WAL's size
 )
 
@@ -42,6 +44,9 @@ func (s *Store) gather() *batch {
 		if o == nil {
 			break
 		}
+		if len(b.ops) == 0 {
+			s.letCome()
+		}
 		if o.state.CompareAndSwap(opWaiting, opTaken) {
 			b.ops = append(b.ops, o)
 			bytes += o.bytes()
@@ -51,6 +56,18 @@ func (s *Store) gather() *batch {
 		return nil
 	}
 	return b
+}
+
+// letCome lets goroutines that can run bring what they are about to submit: the batch that they would wait for otherwise costs
+// as much as this one. It takes no time when there are none.
+func (s *Store) letCome() {
+	for range letComeRounds {
+		waiting := len(s.pending)
+		runtime.Gosched()
+		if len(s.pending) == waiting {
+			return
+		}
+	}
 }
 
 func (s *Store) next(wait bool) *op {
