@@ -394,7 +394,7 @@ func TestSelectTellsOnce(t *testing.T) {
 	})
 	ctx := background(t)
 	s, err := c.Select(ctx, "INBOX", true)
-	if err != nil || s.Exists != 4 || s.UIDValidity != 17 || s.UIDNext != 9 || s.HighestModSeq != 715194045007 || !s.ReadOnly ||
+	if err != nil || s.Exists != 4 || s.UIDValidity != 17 || s.UIDNext != 10 || s.HighestModSeq != 715194045007 || !s.ReadOnly ||
 		!slices.Equal(s.PermanentFlags, []string{`\Seen`, `\*`}) {
 		t.Errorf("%+v, %v", s, err)
 	}

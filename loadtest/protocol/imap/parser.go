@@ -32,6 +32,7 @@ type parser struct {
 	bye          *Error
 	capabilities string
 	selected     Selected
+	counted      bool // selected has the number of messages
 	messages     []*Message
 	found        []uint32
 	status       map[string]uint64
@@ -117,7 +118,10 @@ func (p *parser) numbered() {
 	case "EXISTS":
 		p.end()
 		if p.selecting {
-			p.selected.Exists = n
+			if p.counted && p.selected.UIDNext != 0 && n > p.selected.Exists { // came since: with UIDs from the one told on
+				p.selected.UIDNext += n - p.selected.Exists
+			}
+			p.selected.Exists, p.counted = n, true
 		} else if p.tell() {
 			p.observer.Exists(n)
 		}
